@@ -1,0 +1,33 @@
+import { defineConfig } from "vitest/config";
+
+/**
+ * unit: no daemon, no network. integration: a real engine and a real registry (scripts/setup.mjs starts them).
+ * e2e: the packed tarball, typed as a user types. Engine suites run one file at a time: they share one daemon.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      {
+        test: {
+          name: "integration",
+          include: ["test/integration/**/*.test.ts"],
+          globalSetup: ["test/setup/require-engine.ts"],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          globalSetup: ["test/setup/require-engine.ts"],
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+});
