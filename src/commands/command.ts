@@ -1,0 +1,51 @@
+import type { Command } from "commander";
+import type { Reporter } from "../reporter.js";
+
+/** What a command gets besides its own arguments and options. */
+export interface CommandContext {
+  report: Reporter;
+  /** Aborted by the first Ctrl-C. */
+  signal: AbortSignal;
+  env: NodeJS.ProcessEnv;
+  cwd: string;
+  /** A person can be asked: stdin and stderr are terminals, and neither CI nor --json nor --yes says otherwise. */
+  interactive: boolean;
+  /** `--json`: stdout carries one document. */
+  json: boolean;
+  /** `--quiet`. */
+  quiet: boolean;
+  /** Writes a result to stdout while the command still runs (log lines); `json` is used with --json=events. */
+  stream: (line: string, json: unknown) => void;
+  /** Global options that concern the engine and the project. */
+  globals: GlobalOptions;
+}
+
+export interface GlobalOptions {
+  /** `--host`: the engine's address. */
+  host?: string;
+  /** `--context`: a Docker context by name. */
+  context?: string;
+  /** `--project`: folder of the project, default the current one or its nearest parent with a modelship.yaml. */
+  project?: string;
+}
+
+/** What a command has to say on stdout. */
+export interface CommandResult {
+  /** Printed as one document with `--json`; documented in docs/json.md. */
+  json: Readonly<Record<string, unknown>>;
+  /** Printed otherwise; nothing when undefined. */
+  text?: string | undefined;
+  /** For commands whose result is a verdict (doctor): an exit code other than 0 that is not an error. */
+  exitCode?: number;
+}
+
+/**
+ * Wraps an action: the function gets the context first, then what commander passes (arguments, then options).
+ * Prints its result, or its error, and sets the exit code.
+ */
+export type Run = <A extends unknown[]>(
+  action: (context: CommandContext, ...args: A) => Promise<CommandResult>,
+) => (...args: A) => Promise<void>;
+
+/** Default export of each file in src/commands: adds the command's arguments, options and action to `command`. */
+export type Define = (command: Command, run: Run) => void;
