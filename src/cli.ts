@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import type { CommandContext, CommandResult, Define, GlobalOptions, Run } from "./commands/command.js";
 import { interrupted, UserError } from "./errors.js";
-import type { Output } from "./ui/output.js";
+import { createOutput, type Output } from "./ui/output.js";
 
 interface CommandEntry {
   name: string;
@@ -28,7 +28,6 @@ const commands: readonly CommandEntry[] = [
 
 /** Runs the command line and sets `process.exitCode`; never throws. `args` excludes node and the script. */
 export async function main(args: readonly string[]): Promise<void> {
-  const { createOutput } = await import("./ui/output.js");
   const output = createOutput({ args, env: process.env, stdout: process.stdout, stderr: process.stderr });
   const controller = listenForInterrupts();
   try {
@@ -37,10 +36,16 @@ export async function main(args: readonly string[]): Promise<void> {
       const result = await action(context, ...given);
       process.exitCode = finish(output, result);
     });
-    await program.parseAsync([...args], { from: "user" });
+    await program.parseAsync(bareJson(args), { from: "user" });
   } catch (error) {
     process.exitCode = await report(error, output, controller.signal);
   }
+}
+
+/** `--json` alone must not swallow the word after it. */
+function bareJson(args: readonly string[]): string[] {
+  const end = args.indexOf("--");
+  return args.map((arg, index) => (arg === "--json" && (end < 0 || index < end) ? "--json=document" : arg));
 }
 
 /** The commander program. With `args` that name a command only that one is loaded; `load: "all"` is for completion. */
@@ -64,11 +69,10 @@ export async function createProgram(
     .showSuggestionAfterError(true)
     .configureOutput({ writeErr: () => {} })
     .exitOverride();
-  const wanted = commands.find((entry) => args.includes(entry.name));
   for (const entry of commands) {
     const command = program.command(entry.name).description(entry.summary).exitOverride();
     command.configureOutput({ writeErr: () => {} });
-    if (entry === wanted || options.load === "all") (await entry.load()).default(command, run);
+    if (options.load === "all" || args.includes(entry.name)) (await entry.load()).default(command, run);
   }
   program.action(() => program.help());
   program.addHelpText(
