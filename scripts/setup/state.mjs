@@ -1,0 +1,98 @@
+// Everything the set-up starts or makes is found again through this folder, also from another clone.
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { SetupError } from "./say.mjs";
+
+export const root = join(import.meta.dirname, "..", "..");
+export const stateDir = join(process.env.XDG_STATE_HOME || join(homedir(), ".local", "state"), "modelship-dev");
+
+/** Short-lived sockets need short paths (108 bytes at most), so they live in /run under a name of this state folder. */
+export const runDir = `/run/modelship-dev-${createHash("sha256").update(stateDir).digest("hex").slice(0, 8)}`;
+
+export const statePath = (...parts) => join(stateDir, ...parts);
+
+export function ensureDir(path) {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  return path;
+}
+
+/** Written beside and renamed: an interrupted set-up leaves the old text or the new one, never half of it. */
+export function writeState(name, text, mode = 0o600) {
+  const path = statePath(name);
+  ensureDir(dirname(path));
+  writeFileSync(`${path}.${process.pid}`, text, { mode });
+  renameSync(`${path}.${process.pid}`, path);
+}
+
+export function readJson(name) {
+  try {
+    return JSON.parse(readFileSync(statePath(name), "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A pid alone is not an identity: numbers come again. The kernel's start time of the process settles it. */
+function startTime(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+const record = (name) => `pids/${name}.json`;
+
+export function runningPid(name) {
+  const entry = readJson(record(name));
+  return entry && startTime(entry.pid) === entry.startTime ? entry.pid : undefined;
+}
+
+export const logPath = (name) => statePath("logs", `${name}.log`);
+
+/** Detached, in a session of its own and with its output in a file: whoever waits for our stdout must not wait for it. */
+export function startDaemon(name, command, args, options = {}) {
+  ensureDir(statePath("logs"));
+  const log = openSync(logPath(name), "w", 0o600);
+  const child = spawn(command, args, { ...options, detached: true, stdio: ["ignore", log, log] });
+  child.on("error", () => {});
+  closeSync(log);
+  if (child.pid === undefined) throw new SetupError(`${command} could not be started.`);
+  writeState(record(name), JSON.stringify({ pid: child.pid, startTime: startTime(child.pid), command, args }));
+  child.unref();
+  return child.pid;
+}
+
+export async function stopDaemon(name, patience = 15_000) {
+  const pid = runningPid(name);
+  if (pid === undefined) {
+    rmSync(statePath(record(name)), { force: true });
+    return false;
+  }
+  process.kill(pid, "SIGTERM");
+  const until = Date.now() + patience;
+  while (runningPid(name) !== undefined && Date.now() < until) await sleep(50);
+  if (runningPid(name) !== undefined) process.kill(pid, "SIGKILL");
+  while (runningPid(name) !== undefined) await sleep(50);
+  rmSync(statePath(record(name)), { force: true });
+  return true;
+}
+
+/** Waits until `check` holds; fails at once, with the end of the log, when the daemon is gone. */
+export async function waitFor(name, check, timeout = 30_000) {
+  const until = Date.now() + timeout;
+  while (Date.now() < until) {
+    const value = await check();
+    if (value) return value;
+    if (runningPid(name) === undefined) break;
+    await sleep(100);
+  }
+  const tail = existsSync(logPath(name)) ? readFileSync(logPath(name), "utf8").trim().split("\n").slice(-15).join("\n") : "";
+  throw new SetupError(`${name} did not come up.\n${tail}\nThe whole log: ${logPath(name)}`);
+}
