@@ -49,7 +49,8 @@ function checkRows(what, { status, text }) {
 }
 
 export async function importImage(host, tar, name, changes) {
-  const query = new URLSearchParams({ fromSrc: "-", repo: name.slice(0, name.lastIndexOf(":")), tag: name.slice(name.lastIndexOf(":") + 1) });
+  // The tag goes inside the name: Podman does not read it anywhere else.
+  const query = new URLSearchParams({ fromSrc: "-", repo: name });
   for (const change of changes) query.append("changes", change);
   checkRows(`The import of ${name}`, await call(host, "POST", `/images/create?${query}`, { body: createReadStream(tar) }));
 }
