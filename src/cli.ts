@@ -1,6 +1,7 @@
-import { Command, CommanderError, Option } from "commander";
-import type { CommandContext, CommandResult, Define, GlobalOptions, Run } from "./commands/command.js";
-import { interrupted, UserError } from "./errors.js";
+import { Argument, Command, CommanderError, Option } from "commander";
+import type { CommandContext, Define, GlobalOptions, Run } from "./commands/command.js";
+import { ExitCode, interrupted, isUserError, systemCode } from "./errors.js";
+import { packageVersion } from "./package.js";
 import { createOutput, type Output } from "./ui/output.js";
 
 interface CommandEntry {
@@ -13,33 +14,71 @@ interface CommandEntry {
 const commands: readonly CommandEntry[] = [
   { name: "init", summary: "Start a project from a template", load: () => import("./commands/init.js") },
   { name: "build", summary: "Build the image", load: () => import("./commands/build.js") },
-  { name: "run", summary: "Start the service and wait until it is ready", load: () => import("./commands/run.js") },
-  { name: "predict", summary: "Send a request to the running service", load: () => import("./commands/predict.js") },
+  {
+    name: "run",
+    summary: "Start the service and wait until it is ready",
+    load: () => import("./commands/run.js"),
+  },
+  {
+    name: "predict",
+    summary: "Send a request to the running service",
+    load: () => import("./commands/predict.js"),
+  },
   { name: "push", summary: "Push the image to a registry", load: () => import("./commands/push.js") },
   { name: "ps", summary: "List the services that modelship started", load: () => import("./commands/ps.js") },
   { name: "logs", summary: "Show the logs of a service", load: () => import("./commands/logs.js") },
-  { name: "stop", summary: "Stop services and remove their containers", load: () => import("./commands/stop.js") },
+  {
+    name: "stop",
+    summary: "Stop services and remove their containers",
+    load: () => import("./commands/stop.js"),
+  },
   { name: "login", summary: "Sign in to a registry", load: () => import("./commands/login.js") },
-  { name: "logout", summary: "Forget the credentials of a registry", load: () => import("./commands/logout.js") },
-  { name: "config", summary: "Show every setting and where it came from", load: () => import("./commands/config.js") },
-  { name: "doctor", summary: "Check what a build and a push need", load: () => import("./commands/doctor.js") },
-  { name: "completion", summary: "Print a shell completion script", load: () => import("./commands/completion.js") },
+  {
+    name: "logout",
+    summary: "Forget the credentials of a registry",
+    load: () => import("./commands/logout.js"),
+  },
+  {
+    name: "config",
+    summary: "Show every setting and where it came from",
+    load: () => import("./commands/config.js"),
+  },
+  {
+    name: "doctor",
+    summary: "Check what a build and a push need",
+    load: () => import("./commands/doctor.js"),
+  },
+  {
+    name: "completion",
+    summary: "Print a shell completion script",
+    load: () => import("./commands/completion.js"),
+  },
 ];
+
+/** How long a finished command waits for handles that something left open. */
+const graceMilliseconds = 250;
 
 /** Runs the command line and sets `process.exitCode`; never throws. `args` excludes node and the script. */
 export async function main(args: readonly string[]): Promise<void> {
-  const output = createOutput({ args, env: process.env, stdout: process.stdout, stderr: process.stderr });
-  const controller = listenForInterrupts();
+  const { stdin, stdout, stderr } = process;
+  const controller = new AbortController();
+  const output = createOutput({ args, env: process.env, stdin, stdout, stderr });
+  const pipe = watchPipes(controller);
+  listenForInterrupts(controller, output);
+  listenForDefects(output);
+  let program: Command | undefined;
   try {
-    const program = await createProgram(args, (action) => async (...given) => {
-      const context = createContext(program, output, controller.signal);
-      const result = await action(context, ...given);
-      process.exitCode = finish(output, result);
+    program = await createProgram(args, (action) => async (...given) => {
+      const command = given.at(-1) as Command;
+      const result = await action(createContext(command, output, controller.signal), ...given);
+      output.result(command.name(), result);
+      process.exitCode = result.exitCode ?? ExitCode.done;
     });
     await program.parseAsync(bareJson(args), { from: "user" });
   } catch (error) {
-    process.exitCode = await report(error, output, controller.signal);
+    process.exitCode = pipe.closed ? ExitCode.done : await fail(error, program, output, controller.signal);
   }
+  await leave();
 }
 
 /** `--json` alone must not swallow the word after it. */
@@ -48,18 +87,20 @@ function bareJson(args: readonly string[]): string[] {
   return args.map((arg, index) => (arg === "--json" && (end < 0 || index < end) ? "--json=document" : arg));
 }
 
-/** The commander program. With `args` that name a command only that one is loaded; `load: "all"` is for completion. */
-export async function createProgram(
-  args: readonly string[],
-  run: Run,
-  options: { load?: "all" } = {},
-): Promise<Command> {
+/** The commander program. Of the commands only those that `args` names are loaded; `completion` needs them all. */
+export async function createProgram(args: readonly string[], run: Run): Promise<Command> {
   const program = new Command("modelship")
     .description("From a trained model to a running, shippable service.")
-    .version(await version(), "-V, --version", "Print the version")
+    .usage("<command> [options]")
+    .version(packageVersion(), "-V, --version", "Print the version")
     .helpOption("-h, --help", "Show help")
     .helpCommand(false)
-    .addOption(new Option("--json [format]", "Print one JSON document on stdout (or `events`: one JSON line an event)"))
+    .addOption(
+      new Option(
+        "--json [format]",
+        "Print one JSON document on stdout (`=events`: a JSON line for every event)",
+      ).choices(["document", "events"]),
+    )
     .option("-q, --quiet", "Say nothing but results and errors")
     .option("--no-color", "No colours (NO_COLOR does the same)")
     .option("--debug", "Show stacks and requests when something fails")
@@ -69,12 +110,19 @@ export async function createProgram(
     .showSuggestionAfterError(true)
     .configureOutput({ writeErr: () => {} })
     .exitOverride();
+  const all = args.includes("completion");
   for (const entry of commands) {
-    const command = program.command(entry.name).description(entry.summary).exitOverride();
-    command.configureOutput({ writeErr: () => {} });
-    if (options.load === "all" || args.includes(entry.name)) (await entry.load()).default(command, run);
+    const command = program.command(entry.name).description(entry.summary).exitOverride(tell(entry.name));
+    if (all || args.includes(entry.name)) (await entry.load()).default(command, run);
   }
-  program.action(() => program.help());
+  program
+    .command("help")
+    .description("Show the help of a command")
+    .addArgument(new Argument("[command]").choices(commands.map((entry) => entry.name)))
+    .exitOverride(tell("help"))
+    .action((name?: string) =>
+      (program.commands.find((command) => command.name() === name) ?? program).help(),
+    );
   program.addHelpText(
     "after",
     `
@@ -88,8 +136,15 @@ Five commands from a model to a registry:
   return program;
 }
 
-function createContext(program: Command, output: Output, signal: AbortSignal): CommandContext {
-  const globals = program.opts<GlobalOptions>();
+/** Notes on commander's complaint which command it is about. */
+function tell(command: string): (error: CommanderError) => never {
+  return (error) => {
+    throw Object.assign(error, { command });
+  };
+}
+
+function createContext(command: Command, output: Output, signal: AbortSignal): CommandContext {
+  const { host, context, project } = command.optsWithGlobals<GlobalOptions>();
   return {
     report: output.report,
     signal,
@@ -99,40 +154,74 @@ function createContext(program: Command, output: Output, signal: AbortSignal): C
     json: output.mode !== "text",
     quiet: output.quiet,
     stream: output.stream,
-    globals,
+    globals: {
+      ...(host !== undefined && { host }),
+      ...(context !== undefined && { context }),
+      ...(project !== undefined && { project }),
+    },
   };
 }
 
-function finish(output: Output, result: CommandResult): number {
-  output.result(result);
-  return result.exitCode ?? 0;
-}
-
-async function report(error: unknown, output: Output, signal: AbortSignal): Promise<number> {
+async function fail(
+  error: unknown,
+  program: Command | undefined,
+  output: Output,
+  signal: AbortSignal,
+): Promise<number> {
   if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return 0; // --help and --version have printed what they had to
+    if (error.exitCode === 0) return ExitCode.done; // --help and --version have printed what they had to
+    if (error.code === "commander.help") {
+      program?.outputHelp(); // no command at all
+      return ExitCode.done;
+    }
     const { usageError } = await import("./ui/usage.js");
-    return output.error(usageError(error));
+    return output.error(usageError(error, (error as { command?: string }).command));
   }
-  if (signal.aborted && !(error instanceof UserError && error.code !== "interrupted")) {
+  if (signal.aborted && !(isUserError(error) && error.code !== "interrupted")) {
     return output.error(interrupted());
   }
   return output.error(error);
 }
 
-/** First Ctrl-C (or SIGTERM) cancels and cleans up; the second leaves at once. */
-function listenForInterrupts(): AbortController {
-  const controller = new AbortController();
+/** The first Ctrl-C (or SIGTERM) cancels and cleans up; the second leaves at once. */
+function listenForInterrupts(controller: AbortController, output: Output): void {
   const onSignal = () => {
-    if (controller.signal.aborted) process.exit(130);
+    if (controller.signal.aborted) process.exit(ExitCode.interrupted);
     controller.abort();
+    setTimeout(() => {
+      output.report({ type: "note", message: "Stopping. Ctrl-C again leaves at once." });
+    }, 1000).unref();
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
-  return controller;
+  process.on("SIGHUP", onSignal);
 }
 
-async function version(): Promise<string> {
-  const { packageVersion } = await import("./package.js");
-  return packageVersion();
+/** An error that nobody awaited is a defect, told as one. */
+function listenForDefects(output: Output): void {
+  process.on("uncaughtException", (error) => {
+    process.exit(output.error(error));
+  });
+}
+
+/** Whoever read our output may leave (`| head`): nothing is wrong then, there is only no one left to tell. */
+function watchPipes(controller: AbortController): { closed: boolean } {
+  const pipe = { closed: false };
+  process.stdout.on("error", (error) => {
+    if (systemCode(error) !== "EPIPE") throw error;
+    pipe.closed = true;
+    controller.abort();
+  });
+  process.stderr.on("error", (error) => {
+    if (systemCode(error) !== "EPIPE") throw error;
+  });
+  return pipe;
+}
+
+/** All is said and done: what was written gets out, and no socket that is still open keeps the user waiting. */
+async function leave(): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) {
+    if (stream.writableLength > 0) await new Promise<void>((resolve) => stream.write("", () => resolve()));
+  }
+  setTimeout(() => process.exit(), graceMilliseconds).unref();
 }

@@ -35,6 +35,8 @@ export interface CommandResult {
   json: Readonly<Record<string, unknown>>;
   /** Printed otherwise; nothing when undefined. */
   text?: string | undefined;
+  /** Printed instead when there is no `text` and a script reads stdout: the one value it wants, which a person has read in the talk. */
+  scriptText?: string | undefined;
   /** For commands whose result is a verdict (doctor): an exit code other than 0 that is not an error. */
   exitCode?: number;
 }

@@ -1,0 +1,11 @@
+import type { Reporter } from "../reporter.js";
+
+/** Turns events into something to see. */
+export interface Renderer {
+  report: Reporter;
+  /** Takes what moves off the screen; called once, before the last words. */
+  close: () => void;
+}
+
+/** Lines of a failed task's own output that are shown. */
+export const failureLines = 20;
