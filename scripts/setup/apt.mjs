@@ -4,8 +4,11 @@ import { ALREADY, step } from "./say.mjs";
 import { run } from "./shell.mjs";
 
 export function isDebianRoot() {
-  if (process.platform !== "linux" || process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) return false;
-  return /^(ID|ID_LIKE)=.*(debian|ubuntu)/m.test(existsSync("/etc/os-release") ? readFileSync("/etc/os-release", "utf8") : "");
+  if (process.platform !== "linux" || process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get"))
+    return false;
+  return /^(ID|ID_LIKE)=.*(debian|ubuntu)/m.test(
+    existsSync("/etc/os-release") ? readFileSync("/etc/os-release", "utf8") : "",
+  );
 }
 
 export const isUbuntu = () => /^ID=.?ubuntu/m.test(readFileSync("/etc/os-release", "utf8"));
@@ -21,7 +24,15 @@ export async function install(...names) {
   await step(`Debian packages ${names.join(" ")}`, async () => {
     if (missing.length === 0) return ALREADY;
     const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-    const apt = ["-o", "DPkg::Lock::Timeout=120", "install", "-y", "-q", "--no-install-recommends", ...missing];
+    const apt = [
+      "-o",
+      "DPkg::Lock::Timeout=120",
+      "install",
+      "-y",
+      "-q",
+      "--no-install-recommends",
+      ...missing,
+    ];
     await run("apt-get", apt, { env }).catch(async () => {
       await run("apt-get", ["-q", "update"], { env });
       await run("apt-get", apt, { env });

@@ -1,20 +1,28 @@
 // A Python base image from Debian packages, for machines that no public image reaches.
 import { existsSync, renameSync } from "node:fs";
-import { install, isUbuntu } from "./apt.mjs";
-import { hasImage, importImage } from "./engine-api.mjs";
-import { ALREADY, step } from "./say.mjs";
-import { run } from "./shell.mjs";
+import { install, isDebianRoot, isUbuntu } from "./apt.mjs";
+import { hasImage, importImage, pullImage } from "./engine-api.mjs";
+import { ALREADY, SetupError, step } from "./say.mjs";
+import { onPath, run } from "./shell.mjs";
 import { ensureDir, statePath } from "./state.mjs";
 
 export const baseImage = "modelship.local/python:3.11";
 export const basePython = "3.11";
+const publicBase = "python:3.12-slim";
 const suite = "bookworm";
 const tar = () => statePath("base", `python-${basePython}.tar`);
 
 const without = ["doc/*", "man/*", "info/*", "locale/*", "lintian/*", "bash-completion/*"];
 
 async function makeTar() {
-  await install("mmdebstrap", ...(isUbuntu() ? ["debian-archive-keyring"] : []));
+  if (!isDebianRoot() && !onPath("mmdebstrap")) {
+    throw new SetupError(
+      `The engine can fetch no public image (${publicBase}), and no base image can be made here without mmdebstrap.\n` +
+        "Give the engine access to Docker Hub, or install mmdebstrap (Debian, Ubuntu).",
+      3,
+    );
+  }
+  if (isDebianRoot()) await install("mmdebstrap", ...(isUbuntu() ? ["debian-archive-keyring"] : []));
   await step("Python base file system from Debian packages", async () => {
     if (existsSync(tar())) return ALREADY;
     ensureDir(statePath("base"));
@@ -34,21 +42,36 @@ async function makeTar() {
 /** The version is written in the tar by the interpreter's own package, so it is read there and not guessed. */
 async function pythonVersion() {
   const status = await run("tar", ["-xOf", tar(), "./var/lib/dpkg/status"]);
-  return /^Package: python3\.11-minimal$[^]*?^Version: (\d+\.\d+\.\d+)/m.exec(status)?.[1] ?? `${basePython}.2`;
+  return (
+    /^Package: python3\.11-minimal$[^]*?^Version: (\d+\.\d+\.\d+)/m.exec(status)?.[1] ?? `${basePython}.2`
+  );
 }
 
-export async function ensureBaseImage(host) {
-  if (await hasImage(host, baseImage)) {
+/** Whether the image that builds use by default is here or can be fetched. A refusal comes at once, a silent network does not. */
+async function publicImage(docker) {
+  if (await hasImage(docker, publicBase)) return true;
+  return await step(`public image ${publicBase}`, () => pullImage(docker, publicBase, 20_000)).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Returns what points builds at the local base; nothing where public images can be had. */
+export async function ensureBaseImage(docker) {
+  const env = { MODELSHIP_IMAGE_BASE: baseImage, MODELSHIP_PYTHON: basePython };
+  if (await hasImage(docker, baseImage)) {
     await step(`base image ${baseImage}`, () => ALREADY);
-    return;
+    return env;
   }
+  if (await publicImage(docker)) return {};
   await makeTar();
   await step(`base image ${baseImage}`, async () => {
-    await importImage(host, tar(), baseImage, [
+    await importImage(docker, tar(), baseImage, [
       "ENV LANG=C.UTF-8",
       `ENV PYTHON_VERSION=${await pythonVersion()}`,
       "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       'CMD ["python3"]',
     ]);
   });
+  return env;
 }

@@ -21,17 +21,21 @@ export function htpasswdLine() {
   const path = statePath("registry.htpasswd");
   if (existsSync(path)) return readFileSync(path, "utf8").trim();
   const hash = onPath("htpasswd") ? withHtpasswd() : withPerl();
-  if (!hash?.startsWith("$2")) throw new SetupError("No bcrypt hash could be made: install htpasswd (apache2-utils, httpd-tools).");
+  if (!hash?.startsWith("$2"))
+    throw new SetupError("No bcrypt hash could be made: install htpasswd (apache2-utils, httpd-tools).");
   writeState("registry.htpasswd", `${user}:${hash}\n`);
   return `${user}:${hash}`;
 }
 
-const withHtpasswd = () => spawnSync("htpasswd", ["-niB", user], { input: password() }).stdout?.toString().trim().split(":")[1];
+const withHtpasswd = () =>
+  spawnSync("htpasswd", ["-niB", user], { input: password() }).stdout?.toString().trim().split(":")[1];
 
 function withPerl() {
   const salt = `$2b$05$${[...randomBytes(21)].map((byte) => "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"[byte % 32]).join("")}.`;
-  const script = 'local $/; my ($salt, $password) = split /\\n/, <STDIN>; print crypt($password, $salt)';
-  return spawnSync("perl", ["-e", script], { input: `${salt}\n${password()}` }).stdout?.toString().trim();
+  const script = "local $/; my ($salt, $password) = split /\\n/, <STDIN>; print crypt($password, $salt)";
+  return spawnSync("perl", ["-e", script], { input: `${salt}\n${password()}` })
+    .stdout?.toString()
+    .trim();
 }
 
 export async function certificate() {
@@ -39,7 +43,17 @@ export async function certificate() {
   if (existsSync(key) && existsSync(cert)) return { key, cert };
   ensureDir(statePath("tls"));
   await run("openssl", [
-    ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650"],
+    ...[
+      "req",
+      "-x509",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:prime256v1",
+      "-nodes",
+      "-days",
+      "3650",
+    ],
     ...["-keyout", key, "-out", cert, "-subj", "/CN=modelship test registry"],
     ...["-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"],
   ]);

@@ -1,62 +1,94 @@
-// The few engine calls that the set-up needs, over node:http: it runs before anything is installed or compiled.
-import { createReadStream } from "node:fs";
+// The few engine calls that the set-up makes. `docker` is the dockerode client of the compiled src/docker.
+import { createReadStream, existsSync } from "node:fs";
 import http from "node:http";
+import { join } from "node:path";
 import { SetupError } from "./say.mjs";
+import { root } from "./state.mjs";
 
-export function target(host) {
-  const url = new URL(host);
-  if (url.protocol === "unix:") return { socketPath: url.pathname };
-  if (url.protocol === "npipe:") return { socketPath: host.slice("npipe://".length).replaceAll("/", "\\") };
-  if (url.protocol === "tcp:" || url.protocol === "http:") return { host: url.hostname, port: url.port || 2375 };
-  return undefined; // https and ssh engines are reached through the compiled client
-}
-
-export function call(host, method, path, { body, timeout = 0 } = {}) {
-  return new Promise((resolve, reject) => {
-    const request = http.request({ ...target(host), method, path, timeout }, (response) => {
-      const chunks = [];
-      response.on("data", (chunk) => chunks.push(chunk));
-      response.on("end", () => resolve({ status: response.statusCode, text: Buffer.concat(chunks).toString() }));
-      response.on("error", reject);
-    });
-    request.on("timeout", () => request.destroy(new Error(`no answer from ${host}`)));
-    request.on("error", reject);
-    if (body === undefined) request.end();
-    else body.on("error", reject).pipe(request);
+/** Whether an engine answers on this socket: cheap, asked while one starts. */
+export function answers(host) {
+  return new Promise((resolve) => {
+    const request = http.get(
+      { socketPath: host.slice("unix://".length), path: "/_ping", timeout: 3000 },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode === 200);
+      },
+    );
+    request.on("timeout", () => request.destroy());
+    request.on("error", () => resolve(false));
   });
 }
 
-export async function answers(host) {
-  if (!target(host)) return false;
+/** The client for an engine: by its address, or for the one that a user of the CLI would get. */
+export async function client(host) {
+  // A source tree that does not compile keeps nobody from the engine: then dockerode finds it in its own, simpler way.
+  if (!existsSync(join(root, "dist/docker/client.js"))) return await plainClient(host);
+  const { resolveEndpoint } = await import("../../dist/docker/endpoint.js");
+  const { connect } = await import("../../dist/docker/client.js");
+  return await connect(await resolveEndpoint(host ? { host } : {}));
+}
+
+async function plainClient(host) {
+  const { default: Docker } = await import("dockerode");
+  const docker = host ? new Docker({ socketPath: host.slice("unix://".length) }) : new Docker();
+  const { Version: version } = await docker.version();
+  return {
+    docker,
+    info: { kind: "engine", version },
+    endpoint: { host: host ?? "its usual place", source: "as dockerode finds it" },
+  };
+}
+
+const gone = (error) => error.statusCode === 404;
+
+export async function hasImage(docker, name) {
   try {
-    return (await call(host, "GET", "/_ping", { timeout: 3000 })).status === 200;
-  } catch {
-    return false;
+    await docker.getImage(name).inspect();
+    return true;
+  } catch (error) {
+    if (gone(error)) return false;
+    throw error;
   }
 }
 
-export async function getJson(host, path) {
-  const { status, text } = await call(host, "GET", path);
-  return status === 200 ? JSON.parse(text) : undefined;
-}
-
-export const hasImage = async (host, name) => (await getJson(host, `/images/${name}/json`)) !== undefined;
-
-/** These streams answer 200 first and tell the failure in a later row. */
-function checkRows(what, { status, text }) {
+/** Reads a progress stream to its end: these answer 200 first and tell the failure in a later row. */
+async function finish(what, stream) {
+  let text = "";
+  for await (const chunk of stream) text += chunk;
   const failed = text.split("\n").find((row) => /"(error|errorDetail)"/.test(row));
-  if (status !== 200 || failed) throw new SetupError(`${what} failed: ${(failed ?? text).trim()}`);
+  if (failed) throw new SetupError(`${what} failed: ${failed.trim()}`);
 }
 
-export async function importImage(host, tar, name, changes) {
+export async function importImage(docker, tar, name, changes) {
   // The tag goes inside the name: Podman does not read it anywhere else.
-  const query = new URLSearchParams({ fromSrc: "-", repo: name });
-  for (const change of changes) query.append("changes", change);
-  checkRows(`The import of ${name}`, await call(host, "POST", `/images/create?${query}`, { body: createReadStream(tar) }));
+  const stream = await docker.importImage(createReadStream(tar), { repo: name, changes });
+  await finish(`The import of ${name}`, stream);
 }
 
-export async function pullImage(host, repo, tag, timeout) {
-  checkRows(`The pull of ${repo}:${tag}`, await call(host, "POST", `/images/create?${new URLSearchParams({ fromImage: repo, tag })}`, { timeout }));
+/** `patience` is for the first sign of life alone: a large image may take its time. */
+export async function pullImage(docker, name, patience) {
+  const abort = new AbortController();
+  const limit = setTimeout(() => abort.abort(), patience);
+  try {
+    const stream = await docker.createImage({ fromImage: name, abortSignal: abort.signal });
+    clearTimeout(limit);
+    await finish(`The pull of ${name}`, stream);
+  } finally {
+    clearTimeout(limit);
+  }
 }
 
-export const removeImage = (host, name) => call(host, "DELETE", `/images/${name}?force=true`);
+export async function removeImage(docker, name) {
+  await docker
+    .getImage(name)
+    .remove({ force: true })
+    .catch((error) => gone(error) || Promise.reject(error));
+}
+
+export async function removeContainer(docker, name) {
+  await docker
+    .getContainer(name)
+    .remove({ force: true, v: true })
+    .catch((error) => gone(error) || Promise.reject(error));
+}

@@ -6,10 +6,19 @@ import { install } from "./apt.mjs";
 import { answers } from "./engine-api.mjs";
 import { ALREADY, SetupError, step } from "./say.mjs";
 import { run } from "./shell.mjs";
-import { ensureDir, runDir, runningPid, startDaemon, statePath, stopDaemon, waitFor, writeState } from "./state.mjs";
+import {
+  ensureDir,
+  runDir,
+  runningPid,
+  startDaemon,
+  statePath,
+  stopDaemon,
+  waitFor,
+  writeState,
+} from "./state.mjs";
 
-const name = "engine-docker-26";
-const bridge = "modelship26";
+export const name = "engine-docker-26";
+const bridge = `ms26-${runDir.slice(-8)}`; // 15 characters at most
 const home = () => statePath("docker-26");
 const system = () => statePath("docker-26", "root");
 export const docker26Host = `unix://${runDir}/docker-26.sock`;
@@ -33,8 +42,9 @@ export async function startDocker26() {
   const { address } = await ensureBridge();
   await step("Docker Engine 26 on a socket of its own", async () => {
     if (runningPid(name) && (await answers(docker26Host))) return ALREADY;
-    await stopDocker26Daemon();
-    ensureDir(runDir);
+    await stopDaemon(name);
+    for (const file of ["docker-26.pid", "docker-26.sock"])
+      rmSync(`${ensureDir(runDir)}/${file}`, { force: true });
     const config = {
       "data-root": `${home()}/data`,
       "exec-root": `${runDir}/docker-26`,
@@ -61,26 +71,44 @@ export async function startDocker26() {
 const firewall = (subnet) => [
   ["-t", "nat", "POSTROUTING", "-s", subnet, "!", "-o", bridge, "-j", "MASQUERADE"],
   ["-t", "filter", "FORWARD", "-i", bridge, "-j", "ACCEPT"],
-  ["-t", "filter", "FORWARD", "-o", bridge, "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"],
+  [
+    "-t",
+    "filter",
+    "FORWARD",
+    "-o",
+    bridge,
+    "-m",
+    "conntrack",
+    "--ctstate",
+    "RELATED,ESTABLISHED",
+    "-j",
+    "ACCEPT",
+  ],
 ];
 const iptables = (how, [t, table, chain, ...rule]) => run("iptables", ["-w", t, table, how, chain, ...rule]);
+
+const addressIn = (text) => /inet (\d+\.\d+\.\d+\.\d+)\//.exec(text)?.[1];
 
 /** Its own bridge: an engine that is told to have none deletes the default engine's docker0. */
 async function ensureBridge() {
   const present = await run("ip", ["-4", "-o", "addr", "show", "dev", bridge]).catch(() => "");
-  const found = /inet (\d+\.\d+\.\d+\.\d+)\//.exec(present)?.[1];
+  const found = addressIn(present);
   const address = found ?? (await freeAddress());
-  await step(`network bridge ${bridge}`, async () => {
+  await step(`network bridge for it`, async () => {
     if (!found) {
       await run("ip", ["link", "delete", bridge]).catch(() => {});
       await run("ip", ["link", "add", bridge, "type", "bridge"]);
       await run("ip", ["addr", "add", `${address}/17`, "dev", bridge]);
       await run("ip", ["link", "set", bridge, "up"]);
     }
-    if (readFileSync("/proc/sys/net/ipv4/ip_forward", "utf8").trim() !== "1") await run("sysctl", ["-qw", "net.ipv4.ip_forward=1"]);
+    if (readFileSync("/proc/sys/net/ipv4/ip_forward", "utf8").trim() !== "1")
+      await run("sysctl", ["-qw", "net.ipv4.ip_forward=1"]);
     let added = !found;
     for (const rule of firewall(`${address}/17`)) {
-      const there = await iptables("-C", rule).then(() => true, () => false);
+      const there = await iptables("-C", rule).then(
+        () => true,
+        () => false,
+      );
       if (there) continue;
       await iptables("-I", rule);
       added = true;
@@ -92,11 +120,16 @@ async function ensureBridge() {
 
 async function freeAddress() {
   const taken = await run("ip", ["-4", "route"]);
-  for (let second = 31; second >= 20; second--) if (!taken.includes(`172.${second}.`)) return `172.${second}.0.1`;
+  for (let second = 31; second >= 20; second--)
+    if (!taken.includes(`172.${second}.`)) return `172.${second}.0.1`;
   throw new SetupError("No free network between 172.20.0.0 and 172.31.0.0 for the second engine.");
 }
 
-async function stopDocker26Daemon() {
-  await stopDaemon(name);
-  for (const file of ["docker-26.pid", "docker-26.sock"]) rmSync(`${runDir}/${file}`, { force: true });
+/** Undoes what the machine's network was given; the bridge's address says which rules are ours. */
+export async function removeBridge() {
+  const present = await run("ip", ["-4", "-o", "addr", "show", "dev", bridge]).catch(() => "");
+  const address = addressIn(present);
+  if (!address) return;
+  for (const rule of firewall(`${address}/17`)) await iptables("-D", rule).catch(() => {});
+  await run("ip", ["link", "delete", bridge]);
 }

@@ -4,9 +4,19 @@ import { rmSync } from "node:fs";
 import { install } from "./apt.mjs";
 import { answers } from "./engine-api.mjs";
 import { ALREADY, step } from "./say.mjs";
-import { ensureDir, runDir, runningPid, startDaemon, statePath, stopDaemon, waitFor, writeState } from "./state.mjs";
+import {
+  ensureDir,
+  readState,
+  runDir,
+  runningPid,
+  startDaemon,
+  statePath,
+  stopDaemon,
+  waitFor,
+  writeState,
+} from "./state.mjs";
 
-const name = "engine-podman";
+export const name = "engine-podman";
 export const podmanHost = `unix://${runDir}/podman.sock`;
 
 // runc and cgroupfs: crun refuses machines with both cgroup versions mounted. The limits are those that any container may
@@ -51,8 +61,10 @@ export async function startPodman(registryAddresses) {
     ensureDir(runDir);
     writeState("podman/containers.conf", containers());
     writeState("podman/storage.conf", storage());
-    writeState("podman/registries.conf", registries(registryAddresses));
-    if (runningPid(name) && (await answers(podmanHost))) return ALREADY;
+    const known = readState("podman/registries.conf");
+    writeState("podman/registries.conf", registries(registryAddresses)); // read once, when the service starts
+    if (known === registries(registryAddresses) && runningPid(name) && (await answers(podmanHost)))
+      return ALREADY;
     await stopDaemon(name);
     rmSync(podmanHost.slice("unix://".length), { force: true });
     startDaemon(name, "podman", ["system", "service", "--time=0", podmanHost], { env: podmanEnv() });

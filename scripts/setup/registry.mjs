@@ -1,11 +1,25 @@
 // Registries on loopback, one a kind: open to all, with a password, and with a password behind TLS.
+
+import { statSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
 import net from "node:net";
-import { statSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { install, isDebianRoot } from "./apt.mjs";
 import { certificate, htpasswdLine, password, user } from "./credentials.mjs";
-import { ALREADY, step } from "./say.mjs";
-import { ensureDir, readJson, runningPid, startDaemon, statePath, stopDaemon, waitFor, writeState } from "./state.mjs";
+import { hasImage, pullImage, removeContainer } from "./engine-api.mjs";
+import { ALREADY, SetupError, step } from "./say.mjs";
+import { onPath } from "./shell.mjs";
+import {
+  ensureDir,
+  readJson,
+  runningPid,
+  startDaemon,
+  statePath,
+  stopDaemon,
+  waitFor,
+  writeState,
+} from "./state.mjs";
 
 export const kinds = ["open", "auth", "tls"];
 
@@ -69,15 +83,71 @@ export async function ensureRegistry(kind) {
   return readJson(`${name}.json`).address;
 }
 
-export async function ensureRegistries() {
+const environment = (address) => ({
+  MODELSHIP_TEST_REGISTRY: address.open,
+  MODELSHIP_TEST_AUTH_REGISTRY: address.auth,
+  MODELSHIP_TEST_AUTH_USER: user,
+  MODELSHIP_TEST_AUTH_PASSWORD: password(),
+});
+
+export async function ensureRegistries(docker) {
+  if (isDebianRoot()) await install("docker-registry");
+  if (!onPath("docker-registry")) return await containerRegistries(docker);
   const address = {};
   for (const kind of kinds) address[kind] = await ensureRegistry(kind);
   return {
-    MODELSHIP_TEST_REGISTRY: address.open,
-    MODELSHIP_TEST_AUTH_REGISTRY: address.auth,
-    MODELSHIP_TEST_AUTH_USER: user,
-    MODELSHIP_TEST_AUTH_PASSWORD: password(),
+    ...environment(address),
     MODELSHIP_TEST_TLS_REGISTRY: address.tls,
     MODELSHIP_TEST_TLS_CA: statePath("tls", "registry.crt"),
   };
 }
+
+const image = "registry:2";
+export const containerName = (kind) => `modelship-dev-registry-${kind}`;
+
+/** Where there is no registry program: in containers, published on loopback. */
+async function containerRegistries(docker) {
+  const address = {};
+  for (const kind of ["open", "auth"]) {
+    await step(`registry on loopback (${kind}, in a container)`, async () => {
+      const saved = readJson(`${containerName(kind)}.json`);
+      address[kind] = saved?.address;
+      if (saved && (await isOurs(kind, saved.address))) return ALREADY;
+      if (!(await hasImage(docker, image))) await pullImage(docker, image, 60_000);
+      await removeContainer(docker, containerName(kind));
+      const port = await freePort();
+      address[kind] = `127.0.0.1:${port}`;
+      writeState(`${containerName(kind)}.json`, JSON.stringify({ address: address[kind] }));
+      const container = await docker.createContainer(containerSpec(kind, port));
+      await container.start();
+      for (let tries = 0; tries < 100 && !(await isOurs(kind, address[kind])); tries++) await sleep(100);
+      if (!(await isOurs(kind, address[kind])))
+        throw new SetupError(`${containerName(kind)} does not answer at ${address[kind]}.`);
+    });
+  }
+  return environment(address);
+}
+
+/** The password line goes in through the environment: a bind mount would need an engine that sees this disk. */
+const containerSpec = (kind, port) => ({
+  name: containerName(kind),
+  Image: image,
+  ...(kind === "auth" && {
+    Entrypoint: [
+      "sh",
+      "-c",
+      'printf "%s\\n" "$LINE" > /tmp/htpasswd; exec registry serve /etc/docker/registry/config.yml',
+    ],
+    Env: [
+      `LINE=${htpasswdLine()}`,
+      "REGISTRY_AUTH=htpasswd",
+      "REGISTRY_AUTH_HTPASSWD_REALM=modelship",
+      "REGISTRY_AUTH_HTPASSWD_PATH=/tmp/htpasswd",
+    ],
+  }),
+  ExposedPorts: { "5000/tcp": {} },
+  HostConfig: {
+    PortBindings: { "5000/tcp": [{ HostIp: "127.0.0.1", HostPort: String(port) }] },
+    RestartPolicy: { Name: "unless-stopped" },
+  },
+});

@@ -12,13 +12,19 @@ export function run(command, args, options = {}) {
     child.on("close", (code, signal) => {
       const text = Buffer.concat(output).toString();
       if (code === 0) resolve(text);
-      else reject(new SetupError(`${command} ${args.join(" ")} ended with ${signal ?? code}.\n${text.trim().split("\n").slice(-25).join("\n")}`));
+      else
+        reject(
+          new SetupError(
+            `${command} ${args.join(" ")} ended with ${signal ?? code}.\n${text.trim().split("\n").slice(-25).join("\n")}`,
+          ),
+        );
     });
   });
 }
 
 export const onPath = (command) =>
-  spawnSync("sh", ["-c", 'command -v "$1"', "sh", command], { stdio: "ignore", env: withSbin(process.env) }).status === 0;
+  spawnSync("sh", ["-c", 'command -v "$1"', "sh", command], { stdio: "ignore", env: withSbin(process.env) })
+    .status === 0;
 
 /** Daemons live in sbin, which not every shell has on its PATH. */
 export const withSbin = (env) => ({ ...env, PATH: `${env.PATH ?? ""}:/usr/local/sbin:/usr/sbin:/sbin` });
