@@ -1,0 +1,55 @@
+"""Validators that refuse NaN and infinity, wherever a type does not ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from pydantic_core import SchemaValidator
+
+_DATA = frozenset({"cls", "default", "expected", "metadata", "serialization"})
+_ITEMS = frozenset({"list", "tuple", "set", "frozenset"})
+
+
+def finite_validator(core_schema: Mapping[str, Any]) -> SchemaValidator:
+    """The schema's validator, where a float is finite unless its field or its model says `allow_inf_nan=True`.
+
+    A list stops at its first wrong item, so that a large wrong request costs no more than a right one.
+    """
+    classes: set[type] = set()
+    schema = _finite(core_schema, True, classes)
+    with _built_anew(classes):
+        return SchemaValidator(schema)
+
+
+def _finite(node: Any, refuse: bool, classes: set[type]) -> Any:
+    if isinstance(node, Mapping):
+        config = node.get("config")
+        if isinstance(config, Mapping) and node.get("type") != "model-field":
+            refuse = not config.get("allow_inf_nan", False)
+        changed = {key: value if key in _DATA else _finite(value, refuse, classes) for key, value in node.items()}
+        kind = node.get("type")
+        if kind == "float":
+            changed.setdefault("allow_inf_nan", not refuse)
+        elif kind in _ITEMS:
+            changed.setdefault("fail_fast", True)
+        elif kind in ("model", "dataclass"):
+            classes.add(node["cls"])
+        return changed
+    if isinstance(node, (list, tuple)):
+        return type(node)(_finite(item, refuse, classes) for item in node)
+    return node
+
+
+@contextmanager
+def _built_anew(classes: set[type]) -> Iterator[None]:
+    """pydantic reuses the validator of a class that is complete, and with it the floats that we changed."""
+    complete = [cls for cls in classes if cls.__dict__.get("__pydantic_complete__") is True]
+    for cls in complete:
+        cls.__pydantic_complete__ = False  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        for cls in complete:
+            cls.__pydantic_complete__ = True  # type: ignore[attr-defined]

@@ -1,0 +1,74 @@
+"""From the environment to an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from modelship_service.logs import Log, claim_stdout
+from modelship_service.settings import Settings, SettingsError
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_SETTINGS = 2
+EXIT_MODEL = 3
+
+
+def main() -> NoReturn:
+    started = time.monotonic()
+    # As the first process of a container, a signal without a handler would be ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: os._exit(EXIT_OK))
+    fd = claim_stdout()
+    try:
+        settings = Settings.from_env(os.environ)
+    except SettingsError as problem:
+        Log(fd).write("error", "settings_invalid", reason=str(problem))
+        print(problem, file=sys.stderr)
+        sys.exit(EXIT_SETTINGS)
+    _leave(*_serve(settings, Log(fd, settings.log_level), started))
+
+
+def _serve(settings: Settings, log: Log, started: float) -> tuple[int, bool]:
+    """The exit code, and whether user code has come to its end."""
+    # Imported late: a wrong setting, and a signal, are answered at once.
+    import uvloop
+
+    from modelship_service.server import Server, bind
+    from modelship_service.service import Service
+
+    try:
+        listener = bind(settings.host, settings.port)
+    except OSError as problem:
+        reason = f"cannot listen on {settings.host} port {settings.port}: {problem.strerror or problem}"
+        log.write("error", "listen_failed", reason=reason)
+        print(reason, file=sys.stderr)
+        return EXIT_FAILED, True
+    port = listener.getsockname()[1]
+    log.write("info", "listening", name=settings.name, version=settings.version, host=settings.host, port=port)
+
+    service = Service(settings, Path.cwd(), log)
+    server = Server(service, listener)
+    uvloop.run(server.serve_model())
+
+    code = EXIT_OK
+    if service.failed is not None:
+        print(service.failed.shown, file=sys.stderr, flush=True)
+        log.write("error", "model_failed", stage=service.failed.stage, reason=service.failed.reason)
+        code = EXIT_MODEL
+    ended = service.stop()
+    log.write("info", "stopped", exit_code=code, uptime_s=round(time.monotonic() - started, 3))
+    return code, ended
+
+
+def _leave(code: int, ended: bool) -> NoReturn:
+    if ended:
+        sys.exit(code)
+    # User code is still running in its thread, and an orderly end would pull the interpreter from under it.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
