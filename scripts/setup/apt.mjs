@@ -13,10 +13,8 @@ export function isDebianRoot() {
 
 export const isUbuntu = () => /^ID=.?ubuntu/m.test(readFileSync("/etc/os-release", "utf8"));
 
-const installed = async (name) => {
-  const text = await run("dpkg-query", ["-W", "-f=${db:Status-Status}", name]).catch(() => "");
-  return text === "installed";
-};
+const installed = async (name) =>
+  /^Status: install ok installed$/m.test(await run("dpkg-query", ["-s", name]).catch(() => ""));
 
 export async function install(...names) {
   const missing = [];

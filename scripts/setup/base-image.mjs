@@ -43,7 +43,7 @@ async function makeTar() {
 async function pythonVersion() {
   const status = await run("tar", ["-xOf", tar(), "./var/lib/dpkg/status"]);
   return (
-    /^Package: python3\.11-minimal$[^]*?^Version: (\d+\.\d+\.\d+)/m.exec(status)?.[1] ?? `${basePython}.2`
+    /^Package: python3\.11-minimal$[\s\S]*?^Version: (\d+\.\d+\.\d+)/m.exec(status)?.[1] ?? `${basePython}.2`
   );
 }
 

@@ -1,0 +1,38 @@
+// The suites in the order in which they run: what fails soonest comes first.
+
+import { npm } from "../setup/dependencies.mjs";
+import { root } from "../setup/state.mjs";
+import { canStartOthers } from "../setup.mjs";
+import { runPytest } from "./pytest.mjs";
+import { runVitest } from "./vitest.mjs";
+
+/** Each: its name, the engine that has to be up, and `run(env)`, which answers with the counts. */
+export function suites() {
+  const others = ["docker-26", "podman"].map((engine) => ({
+    name: `integration:${engine}`,
+    engine,
+    run: (env) => runVitest("integration", env),
+    notHere: reasonToSkip(engine),
+  }));
+  return [
+    { name: "check", run: check },
+    { name: "unit", run: (env) => runVitest("unit", env) },
+    { name: "service", run: runPytest },
+    { name: "integration", engine: "default", run: (env) => runVitest("integration", env) },
+    { name: "e2e", engine: "default", run: (env) => runVitest("e2e", env) },
+    ...others,
+  ];
+}
+
+/** Formatting, lint and types: one check that holds or does not. */
+async function check(env) {
+  await npm(["run", "--silent", "check"], { cwd: root, env });
+  return { passed: 1, failed: 0, skipped: 0 };
+}
+
+/** MODELSHIP_TEST_ENGINES=default,podman says which engines to test; without it, all that this machine can start. */
+function reasonToSkip(engine) {
+  const chosen = process.env.MODELSHIP_TEST_ENGINES?.split(/[ ,]+/);
+  if (chosen) return chosen.includes(engine) ? undefined : "MODELSHIP_TEST_ENGINES leaves it out";
+  return canStartOthers() ? undefined : "it is started from Debian packages, as root";
+}
