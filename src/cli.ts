@@ -2,7 +2,7 @@ import { Argument, Command, CommanderError, Option } from "commander";
 import type { CommandContext, Define, GlobalOptions, Run } from "./commands/command.js";
 import { ExitCode, interrupted, isUserError, systemCode } from "./errors.js";
 import { packageVersion } from "./package.js";
-import { createOutput, type Output } from "./ui/output.js";
+import type { Output } from "./ui/output.js";
 
 interface CommandEntry {
   name: string;
@@ -60,25 +60,41 @@ const graceMilliseconds = 250;
 
 /** Runs the command line and sets `process.exitCode`; never throws. `args` excludes node and the script. */
 export async function main(args: readonly string[]): Promise<void> {
-  const { stdin, stdout, stderr } = process;
   const controller = new AbortController();
-  const output = createOutput({ args, env: process.env, stdin, stdout, stderr });
+  const talk = outputOnDemand(args);
   const pipe = watchPipes(controller);
-  listenForInterrupts(controller, output);
-  listenForDefects(output);
+  listenForInterrupts(controller, talk);
+  listenForDefects(talk);
   let program: Command | undefined;
   try {
     program = await createProgram(args, (action) => async (...given) => {
       const command = given.at(-1) as Command;
+      const output = await talk();
       const result = await action(createContext(command, output, controller.signal), ...given);
       output.result(command.name(), result);
       process.exitCode = result.exitCode ?? ExitCode.done;
     });
     await program.parseAsync(bareJson(args), { from: "user" });
   } catch (error) {
-    process.exitCode = pipe.closed ? ExitCode.done : await fail(error, program, output, controller.signal);
+    process.exitCode = pipe.closed ? ExitCode.done : await fail(error, program, talk, controller.signal);
   }
   await leave();
+}
+
+type Talk = () => Promise<Output>;
+
+/** --help and --version, which have to be instant, say nothing that needs it. */
+function outputOnDemand(args: readonly string[]): Talk {
+  let output: Promise<Output> | undefined;
+  return () => {
+    output ??= import("./ui/output.js").then(({ createOutput }) => createOutput({ args, ...streams() }));
+    return output;
+  };
+}
+
+function streams() {
+  const { env, stdin, stdout, stderr } = process;
+  return { env, stdin, stdout, stderr };
 }
 
 /** `--json` alone must not swallow the word after it. */
@@ -108,6 +124,7 @@ export async function createProgram(args: readonly string[], run: Run): Promise<
     .option("-H, --host <address>", "The engine's address, as in DOCKER_HOST")
     .option("--context <name>", "The Docker context to use")
     .showSuggestionAfterError(true)
+    .configureHelp({ showGlobalOptions: true })
     .configureOutput({ writeErr: () => {} })
     .exitOverride();
   const all = args.includes("completion");
@@ -165,7 +182,7 @@ function createContext(command: Command, output: Output, signal: AbortSignal): C
 async function fail(
   error: unknown,
   program: Command | undefined,
-  output: Output,
+  talk: Talk,
   signal: AbortSignal,
 ): Promise<number> {
   if (error instanceof CommanderError) {
@@ -175,21 +192,19 @@ async function fail(
       return ExitCode.done;
     }
     const { usageError } = await import("./ui/usage.js");
-    return output.error(usageError(error, (error as { command?: string }).command));
+    return (await talk()).error(usageError(error, (error as { command?: string }).command));
   }
-  if (signal.aborted && !(isUserError(error) && error.code !== "interrupted")) {
-    return output.error(interrupted());
-  }
-  return output.error(error);
+  const expected = isUserError(error) && error.code !== "interrupted";
+  return (await talk()).error(signal.aborted && !expected ? interrupted() : error);
 }
 
 /** The first Ctrl-C (or SIGTERM) cancels and cleans up; the second leaves at once. */
-function listenForInterrupts(controller: AbortController, output: Output): void {
+function listenForInterrupts(controller: AbortController, talk: Talk): void {
   const onSignal = () => {
     if (controller.signal.aborted) process.exit(ExitCode.interrupted);
     controller.abort();
-    setTimeout(() => {
-      output.report({ type: "note", message: "Stopping. Ctrl-C again leaves at once." });
+    setTimeout(async () => {
+      (await talk()).report({ type: "note", message: "Stopping. Ctrl-C again leaves at once." });
     }, 1000).unref();
   };
   process.on("SIGINT", onSignal);
@@ -198,9 +213,9 @@ function listenForInterrupts(controller: AbortController, output: Output): void 
 }
 
 /** An error that nobody awaited is a defect, told as one. */
-function listenForDefects(output: Output): void {
-  process.on("uncaughtException", (error) => {
-    process.exit(output.error(error));
+function listenForDefects(talk: Talk): void {
+  process.on("uncaughtException", async (error) => {
+    process.exit((await talk()).error(error));
   });
 }
 
