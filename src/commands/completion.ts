@@ -1,4 +1,4 @@
-import { type Argument, type Command, Argument as CommandArgument, type Option } from "commander";
+import { Argument, type Command, type Option } from "commander";
 import { bashScript } from "../ui/completion/bash.js";
 import { fishScript } from "../ui/completion/fish.js";
 import type { Candidates, CompletionModel, CompletionOption } from "../ui/completion/model.js";

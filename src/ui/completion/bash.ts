@@ -74,16 +74,12 @@ complete -F ${name} ${model.program}
   function valueCases(command: string, options: readonly CompletionOption[]): string[] {
     return options.flatMap((option) => {
       if (!option.value) return [];
-      // A value that may be left out is only one when it is attached, and then the word before is the option.
-      const condition = option.value.optional
-        ? `[[ \${COMP_WORDS[COMP_CWORD-1]} == = || \${COMP_WORDS[COMP_CWORD]} == = ]] && `
-        : "";
-      const cases = optionNames(option).map((flag) => `${command}:${flag}`);
-      const action = complete(name, option.value.candidates);
+      const flags = optionNames(option).map((flag) => `${command}:${flag}`);
+      const answer = `${complete(name, option.value.candidates)}; return`;
+      // A value that may be left out is one only when it is attached.
+      const attached = `if [[ \${COMP_WORDS[COMP_CWORD]} == = || \${COMP_WORDS[COMP_CWORD-1]} == = ]]`;
       return [
-        condition
-          ? `    ${cases.join("|")}) if ${condition}true; then ${action}; return; fi ;;`
-          : `    ${cases.join("|")}) ${action}; return ;;`,
+        `    ${flags.join("|")}) ${option.value.optional ? `${attached}; then ${answer}; fi` : answer} ;;`,
       ];
     });
   }
