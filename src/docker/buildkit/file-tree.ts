@@ -73,6 +73,12 @@ async function changeMark(file: ContextFile): Promise<bigint> {
   return BigInt(hash.digest().readUInt32BE(0) % 1_000_000_000);
 }
 
+/** A Dockerfile that exists only here. */
+export function dockerfileOf(text: string): ContextFile {
+  const bytes = Buffer.from(text);
+  return { path: "Dockerfile", mode: 0o644, size: bytes.length, source: { bytes } };
+}
+
 export function unreadable(file: ContextFile, cause: unknown): UserError {
   const gone = (cause as { code?: unknown })?.code === "ENOENT";
   const message = gone

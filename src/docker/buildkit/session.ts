@@ -6,6 +6,7 @@ import type { ContextFile } from "../context-file.js";
 import { engineError } from "../errors.js";
 import { upgradeRequest } from "../request.js";
 import { diffCopy } from "./diff-copy.js";
+import { dockerfileOf } from "./file-tree.js";
 import { type Call, GrpcError, GrpcStatus, type Handler, serveGrpc } from "./grpc.js";
 import { fields, MessageWriter } from "./protobuf.js";
 
@@ -84,11 +85,6 @@ export async function openSession(
       socket.destroy();
     },
   };
-}
-
-export function dockerfileOf(text: string): ContextFile {
-  const bytes = Buffer.from(text);
-  return { path: "Dockerfile", mode: 0o644, size: bytes.length, source: { bytes } };
 }
 
 async function answer(call: Call, make: (request: Buffer) => Buffer | Promise<Buffer>): Promise<void> {
