@@ -1,0 +1,109 @@
+import { Option } from "commander";
+import { UserError } from "../errors.js";
+import type { BuildOptions } from "../image/build.js";
+import { formatBytes, formatDuration } from "../ui/format.js";
+import type { CommandContext, Define } from "./command.js";
+
+interface Flags {
+  tag: string[];
+  buildArg: string[];
+  secret: string[];
+  cache: boolean;
+  pull?: boolean;
+  base?: string;
+  platform?: string;
+  network?: string;
+  caCert?: string;
+  indexUrl?: string;
+  bake: boolean;
+  printDockerfile?: boolean;
+  dryRun?: boolean;
+}
+
+const collect = (value: string, all: string[]) => [...all, value];
+
+const define: Define = (command, run) => {
+  command
+    .option(
+      "-t, --tag <name:tag>",
+      "Name the image (repeatable); default: name and version, and the git revision",
+      collect,
+      [],
+    )
+    .option(
+      "--build-arg <KEY=VALUE>",
+      "Environment of dependency installs (repeatable; not for secrets)",
+      collect,
+      [],
+    )
+    .option("--secret <id=ID,src=FILE|env=VAR>", "Secret for dependency installs (repeatable)", collect, [])
+    .option("--no-cache", "Build every step again")
+    .option("--pull", "Fetch the base image again")
+    .option("--base <image>", "Base image; it must have python3 with pip and venv")
+    .option("--platform <os/arch>", "Platform to build for; default: the engine's own")
+    .option("--network <mode>", "Network of the build's steps: host, none, or a name")
+    .option("--ca-cert <file>", "PEM bundle that dependency installs trust")
+    .option("--index-url <url>", "Package index to install from")
+    .option("--no-bake", "Leave the model files out; `run` mounts them")
+    .addOption(new Option("--print-dockerfile", "Print the Dockerfile and stop").conflicts("dryRun"))
+    .option("--dry-run", "Print the plan and stop")
+    .action(
+      run(async (context, flags: Flags) => {
+        const image = await import("../image/build.js");
+        const options = await buildOptions(context, flags);
+        if (flags.printDockerfile || flags.dryRun) {
+          const plan = await image.planBuild(options);
+          const { planDocument, planText } = await import("../image/plan.js");
+          if (flags.printDockerfile)
+            return { json: { dockerfile: plan.dockerfile }, text: plan.dockerfile.trimEnd() };
+          return { json: planDocument(plan), text: planText(plan, formatBytes) };
+        }
+        const { id, tags, size, key, cached, seconds, steps } = await image.buildImage(options);
+        const how = cached ? "nothing changed" : `${steps.cached} of ${steps.total} steps were cached`;
+        context.report({
+          type: "note",
+          message: `Built ${tags.join(", ")} · ${formatBytes(size)} · ${formatDuration(seconds)} · ${how}`,
+        });
+        return { json: { id, tags, size, key, cached, seconds }, text: id };
+      }),
+    );
+};
+
+export default define;
+
+async function buildOptions(context: CommandContext, flags: Flags): Promise<BuildOptions> {
+  const { parseSecret } = await import("../image/secrets.js");
+  return {
+    cwd: context.cwd,
+    env: context.env,
+    dir: context.globals.project,
+    host: context.globals.host,
+    context: context.globals.context,
+    report: context.report,
+    signal: context.signal,
+    tags: flags.tag,
+    buildArgs: Object.fromEntries(flags.buildArg.map((text) => buildArg(text, context.env))),
+    secrets: flags.secret.map(parseSecret),
+    noCache: !flags.cache,
+    pull: flags.pull ?? false,
+    bake: flags.bake,
+    base: flags.base,
+    platform: flags.platform,
+    network: flags.network,
+    caCert: flags.caCert,
+    indexUrl: flags.indexUrl,
+  };
+}
+
+/** `KEY=VALUE`, or `KEY` alone for the value it has here, as Docker reads it. */
+function buildArg(text: string, env: NodeJS.ProcessEnv): [string, string] {
+  const at = text.indexOf("=");
+  const name = at < 0 ? text : text.slice(0, at);
+  const value = at < 0 ? env[name] : text.slice(at + 1);
+  if (!/^[A-Za-z_]\w*$/.test(name) || value === undefined) {
+    throw new UserError("usage", `--build-arg ${name} must look like KEY=VALUE.`, {
+      why: at < 0 ? `Without a value it takes the variable ${name}, which is not set.` : undefined,
+    });
+  }
+  return [name, value];
+}

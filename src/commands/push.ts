@@ -1,0 +1,62 @@
+import { formatBytes, formatDuration } from "../ui/format.js";
+import type { Define } from "./command.js";
+
+interface Flags {
+  image?: string;
+  insecure?: boolean;
+  base?: string;
+  network?: string;
+}
+
+const define: Define = (command, run) => {
+  command
+    .argument("[reference...]", "Where to: registry.example/you/digits[:tag]; default: image.repository")
+    .option("--image <image>", "Push this image as it is, without bringing the project's up to date")
+    .option("--insecure", "Speak plain HTTP to a registry that is not on this machine")
+    .option("--base <image>", "Base image, if the image has to be built first")
+    .option("--network <mode>", "Network of the build's steps, if the image has to be built first")
+    .action(
+      run(async (context, references: string[], flags: Flags) => {
+        const { pushProject } = await import("../image/push.js");
+        const { pushed, seconds } = await pushProject({
+          cwd: context.cwd,
+          env: context.env,
+          dir: context.globals.project,
+          host: context.globals.host,
+          context: context.globals.context,
+          report: context.report,
+          signal: context.signal,
+          references,
+          image: flags.image,
+          insecure: flags.insecure ?? false,
+          base: flags.base,
+          network: flags.network,
+        });
+        const sum = (field: "bytesSent" | "bytesSkipped") =>
+          pushed.reduce((total, one) => total + one[field], 0);
+        const bytesSent = sum("bytesSent");
+        const bytesSkipped = sum("bytesSkipped");
+        context.report({
+          type: "note",
+          message:
+            `Pushed ${pushed.map((one) => one.reference).join(", ")} · ${formatBytes(bytesSent)} sent, ` +
+            `${formatBytes(bytesSkipped)} already there · ${formatDuration(seconds)}`,
+        });
+        const names = pushed.map(({ reference, digest }) => `${reference.replace(/:[^:/]+$/, "")}@${digest}`);
+        const first = pushed[0];
+        return {
+          json: {
+            reference: names[0],
+            digest: first?.digest,
+            bytesSent,
+            bytesSkipped,
+            seconds,
+            pushed: pushed.map((one) => ({ ...one })),
+          },
+          text: [...new Set(names)].join("\n"),
+        };
+      }),
+    );
+};
+
+export default define;

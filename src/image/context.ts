@@ -1,0 +1,146 @@
+import { createHash } from "node:crypto";
+import { posix } from "node:path";
+import type { ContextFile } from "../docker/context-file.js";
+import { UserError } from "../errors.js";
+import { packagePath } from "../package.js";
+import { listFiles, type ProjectFile } from "../project/files.js";
+import { readIgnoreRules } from "../project/ignore.js";
+import type { Project } from "../project/load.js";
+import type { Digests } from "../weights/digests.js";
+
+/** A context file whose content is known by its digest, so that a build has a key before it starts. */
+export interface KeyedFile extends ContextFile {
+  /** `sha256:<hex>` of the content. */
+  digest: string;
+}
+
+/** The model files of a project: where they are, and where they go. */
+export interface ModelFiles {
+  files: readonly ProjectFile[];
+  /** Absolute path in the container that `load(files)` receives. */
+  containerPath: string;
+  /** Path on this machine to mount there. */
+  hostPath: string;
+  /** Sum of the sizes in bytes. */
+  bytes: number;
+}
+
+export interface ProjectContent {
+  code: readonly ProjectFile[];
+  model: ModelFiles;
+}
+
+/** Where the user's code and model files are in the container. */
+export const appFolder = "/app";
+
+/** Lists code and model files apart. Throws UserError `model_files` when there is nothing to serve. */
+export async function readProjectContent(project: Project): Promise<ProjectContent> {
+  const rules = await readIgnoreRules(project.root);
+  const setting = posix.normalize(project.config.model.files).replace(/\/$/, "");
+  const everything = await listFiles(project.root, "", rules);
+  const isModel = (path: string) => path === setting || path.startsWith(`${setting}/`);
+  const files = everything.filter((file) => isModel(file.path));
+  if (files.length === 0) throw await noModelFiles(project, setting);
+  const entry = project.config.model.entry.split(":")[0] ?? "";
+  const code = everything.filter((file) => !isModel(file.path));
+  if (!code.some((file) => file.path === entry)) {
+    throw new UserError("project_file", `${entry} is not in the project.`, {
+      why: rules.ignores(entry) ? ".dockerignore leaves it out." : "`model.entry` names it.",
+      hint: "Write the class that loads the model there, or point `model.entry` at it.",
+    });
+  }
+  return {
+    code,
+    model: {
+      files,
+      containerPath: posix.join(appFolder, setting),
+      hostPath: posix.join(project.root, setting),
+      bytes: files.reduce((sum, file) => sum + file.size, 0),
+    },
+  };
+}
+
+async function noModelFiles(project: Project, setting: string): Promise<UserError> {
+  const present = await listFiles(project.root, setting, { ignores: () => false, prunes: () => false }).catch(
+    () => [],
+  );
+  if (present.length > 0) {
+    return new UserError("model_files", `.dockerignore leaves out all model files of ${setting}.`, {
+      why: "What it lists never enters an image, model files included.",
+      hint: `Take \`${setting}\` out of .dockerignore, or add \`!${setting}\` below it.`,
+    });
+  }
+  return new UserError("model_files", `There are no model files at ${setting}.`, {
+    why: "`model.files` in modelship.yaml names that place.",
+    hint: "Train the model first (a template's `train.py` writes it), or point `model.files` at the weights.",
+  });
+}
+
+export interface ContextInput {
+  project: Project;
+  content: ProjectContent;
+  requirementPaths: readonly string[];
+  /** Put the model files into the image. */
+  bake: boolean;
+  /** CA bundle to leave in the image. */
+  keptCa: Buffer | undefined;
+  digests: Digests;
+}
+
+/** Everything the Dockerfile copies, laid out as it names it: runtime/, requirements/, service/, model/, app/. */
+export async function buildContext(input: ContextInput): Promise<KeyedFile[]> {
+  const { project, content, digests } = input;
+  const everything = { ignores: () => false, prunes: () => false };
+  const runtime = packagePath("templates/service/python");
+  const service = (await listFiles(runtime, "modelship_service", everything)).filter(
+    (file) => !/(^|\/)__pycache__\/|\.pyc$/.test(file.path),
+  );
+  const locks = await Promise.all(
+    ["requirements.txt", "constraints.txt", "uv.txt"].map((name) => listFiles(runtime, name, everything)),
+  );
+  const requirements = await Promise.all(
+    input.requirementPaths.map((path) => listFiles(project.root, path, everything)),
+  );
+  const keyed = (prefix: string, files: readonly ProjectFile[], strip = "") =>
+    Promise.all(files.map((file) => keyedFile(`${prefix}/${file.path.slice(strip.length)}`, file, digests)));
+  const modelRoot = posix.normalize(project.config.model.files).replace(/\/$/, "");
+  const isFile = content.model.files.length === 1 && content.model.files[0]?.path === modelRoot;
+  const groups = await Promise.all([
+    keyed("runtime", locks.flat()),
+    keyed("service", service),
+    keyed("requirements", requirements.flat()),
+    keyed("app", content.code),
+    input.bake
+      ? keyed("model", content.model.files, isFile ? withSlash(posix.dirname(modelRoot)) : `${modelRoot}/`)
+      : [],
+  ]);
+  const files = groups.flat();
+  if (input.keptCa) files.push(bytesFile("ca/ca.pem", input.keptCa));
+  return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** Folder of the container into which `COPY model/` puts the baked files. */
+export function bakedFolder(model: ModelFiles): string {
+  const isFile =
+    model.files.length === 1 && model.containerPath === posix.join(appFolder, model.files[0]?.path ?? "");
+  return `${isFile ? posix.dirname(model.containerPath) : model.containerPath}/`;
+}
+
+async function keyedFile(path: string, file: ProjectFile, digests: Digests): Promise<KeyedFile> {
+  return {
+    path,
+    mode: file.executable ? 0o755 : 0o644,
+    size: file.size,
+    source: { file: file.file },
+    digest: await digests.of(file.file),
+  };
+}
+
+function bytesFile(path: string, bytes: Buffer): KeyedFile {
+  const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+  return { path, mode: 0o644, size: bytes.length, source: { bytes }, digest };
+}
+
+function withSlash(folder: string): string {
+  return folder === "." ? "" : `${folder}/`;
+}

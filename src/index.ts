@@ -1,0 +1,10 @@
+/** The use cases as a library: the same that the commands call. Everything throws `UserError` on expected failures. */
+export { type RunOptions, runService } from "./deploy/run.js";
+export { type DoctorOptions, examine } from "./doctor/doctor.js";
+export { type ErrorCode, ExitCode, isUserError, UserError } from "./errors.js";
+export { type BuildOptions, type BuildResult, buildImage, planBuild } from "./image/build.js";
+export type { ImagePlan } from "./image/plan.js";
+export { type PushOptions, type PushResult, pushProject } from "./image/push.js";
+export { type LoadOptions, loadProject, type Project } from "./project/load.js";
+export { type ProjectConfig, projectJsonSchema } from "./project/schema.js";
+export { type Reporter, type ReporterEvent, silent } from "./reporter.js";
