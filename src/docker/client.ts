@@ -44,7 +44,7 @@ export interface EngineOptions {
 }
 
 /** The newest API version that this code was written for. An engine that speaks less is asked for less. */
-const ourApiVersion = "1.44";
+const ourApiVersion = "1.46";
 /** Labels, build arguments, `target` and health checks are all there since Docker 17.06. */
 const oldestApiVersion = "1.30";
 /** POST /session is no longer experimental, and `version=2` builds are there, since Docker 18.09. */

@@ -1,0 +1,63 @@
+import type { IncomingMessage } from "node:http";
+import { interrupted, throwIfAborted } from "../errors.js";
+import type { Reporter } from "../reporter.js";
+import type { CredentialSource } from "./auth/credential.js";
+import type { Engine } from "./client.js";
+import { registryOf } from "./dockerfile-text.js";
+import { engineError, engineMessage, isConnectionLoss, statusOf } from "./errors.js";
+import { type ImageFacts, inspectImage, splitReference } from "./images.js";
+import { jsonLines } from "./json-lines.js";
+import { registryAuthHeader } from "./registry-auth.js";
+import { registryError } from "./registry-failure.js";
+import { streamRequest } from "./request.js";
+import { LayerTasks, type TransferRow, transferError } from "./transfer-rows.js";
+
+export interface PullOptions {
+  /** `linux/amd64`; the engine's own where it is left out. */
+  platform?: string | undefined;
+  credentials: CredentialSource;
+  report: Reporter;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Pulls one image (`:latest` where the name has no tag) and returns what the engine then knows of it.
+ * Throws UserError `pull_failed`, `denied`, `authentication`, `disk_full`, `engine_unreachable` or `interrupted`.
+ */
+export async function pullImage(engine: Engine, ref: string, options: PullOptions): Promise<ImageFacts> {
+  const { report, signal } = options;
+  throwIfAborted(signal);
+  const { repo, tag } = splitReference(ref);
+  const registry = registryOf(ref);
+  const headers = registryAuthHeader(await options.credentials(registry), registry);
+  const query = { fromImage: repo, tag, platform: options.platform };
+  const layers = new LayerTasks(report, `pull ${ref}`);
+  const failed = (message: string) => registryError(message, { image: ref, code: "pull_failed" });
+  let stream: IncomingMessage | undefined;
+  try {
+    stream = await streamRequest(engine.docker, {
+      method: "POST",
+      path: "/images/create",
+      query,
+      headers,
+      signal,
+    });
+    stream.on("error", () => {});
+    for await (const row of jsonLines<TransferRow>(stream)) {
+      const error = transferError(row);
+      if (error !== undefined) throw failed(error);
+      layers.take(row);
+    }
+    layers.finish("done");
+  } catch (error) {
+    layers.finish("failed");
+    if (signal?.aborted) throw interrupted();
+    if (statusOf(error) !== undefined && !isConnectionLoss(error)) throw failed(engineMessage(error));
+    throw engineError(error, `pulling ${ref}`);
+  } finally {
+    stream?.destroy();
+  }
+  const image = await inspectImage(engine, ref, signal);
+  if (image === undefined) throw failed("The engine's answer ended without the image being there.");
+  return image;
+}
