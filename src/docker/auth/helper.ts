@@ -129,7 +129,7 @@ function failed(name: string, action: string, server: string, result: ExecResult
     .flatMap((text) => text.split("\n"))
     .map((line) => line.trim())
     // A line of JSON may be a credential, whatever the exit code says.
-    .find((line) => line !== "" && !/["{}]/.test(line) && !(secret !== "" && line.includes(secret)));
+    .find((line) => line !== "" && !/^\{|"secret"/i.test(line) && !(secret !== "" && line.includes(secret)));
   return new UserError(
     "credential_helper",
     `${program(name)} could not ${action} the credential of ${server}.`,

@@ -91,7 +91,7 @@ async function writeConfig(path: string, old: ConfigFile, data: ConfigData): Pro
     if (owner && process.getuid?.() === 0) await chown(beside, owner.uid, owner.gid);
     await rename(beside, target);
   } catch (error) {
-    await rm(beside, { force: true });
+    await rm(beside, { force: true }).catch(() => {});
     const code = systemCode(error);
     throw new UserError(code === "ENOSPC" ? "disk_full" : "file_failed", `${target} cannot be written.`, {
       why: code === "EACCES" || code === "EROFS" ? "This user may not write there." : messageOf(error),
