@@ -1,5 +1,5 @@
 import { Argument, Command, CommanderError, Option } from "commander";
-import type { CommandContext, Define, GlobalOptions, Run } from "./commands/command.js";
+import type { CommandContext, CommandResult, Define, GlobalOptions, Run } from "./commands/command.js";
 import { ExitCode, interrupted, isUserError, systemCode } from "./errors.js";
 import { packageVersion } from "./package.js";
 import type { Output } from "./ui/output.js";
@@ -57,21 +57,28 @@ const commands: readonly CommandEntry[] = [
 
 /** How long a finished command waits for handles that something left open. */
 const graceMilliseconds = 250;
+/** A second signal within this time is an echo of the first. */
+const sameInterruptMilliseconds = 300;
+/** How long a second Ctrl-C waits for what must still be done. */
+const lastResortMilliseconds = 2000;
 
 /** Runs the command line and sets `process.exitCode`; never throws. `args` excludes node and the script. */
 export async function main(args: readonly string[]): Promise<void> {
   const controller = new AbortController();
   const talk = outputOnDemand(args);
   const pipe = watchPipes(controller);
-  listenForInterrupts(controller, talk);
+  const lastResorts = new Set<() => Promise<void>>();
+  listenForInterrupts(controller, talk, lastResorts);
   listenForDefects(talk);
   let program: Command | undefined;
   try {
     program = await createProgram(args, (action) => async (...given) => {
       const command = given.at(-1) as Command;
       const output = await talk();
-      const result = await action(createContext(command, output, controller.signal), ...given);
-      output.result(command.name(), result);
+      const print = once((result: CommandResult) => output.result(command.name(), result));
+      const context = createContext(command, output, controller.signal, print, lastResorts);
+      const result = await action(context, ...given);
+      print(result);
       process.exitCode = result.exitCode ?? ExitCode.done;
     });
     await program.parseAsync(bareJson(args), { from: "user" });
@@ -160,7 +167,21 @@ function tell(command: string): (error: CommanderError) => never {
   };
 }
 
-function createContext(command: Command, output: Output, signal: AbortSignal): CommandContext {
+function once<T>(work: (value: T) => void): (value: T) => void {
+  let done = false;
+  return (value) => {
+    if (!done) work(value);
+    done = true;
+  };
+}
+
+function createContext(
+  command: Command,
+  output: Output,
+  signal: AbortSignal,
+  publish: CommandContext["publish"],
+  lastResorts: Set<() => Promise<void>>,
+): CommandContext {
   const { host, context, project } = command.optsWithGlobals<GlobalOptions>();
   return {
     report: output.report,
@@ -171,6 +192,11 @@ function createContext(command: Command, output: Output, signal: AbortSignal): C
     json: output.mode !== "text",
     quiet: output.quiet,
     stream: output.stream,
+    publish,
+    lastResort(work) {
+      lastResorts.add(work);
+      return () => lastResorts.delete(work);
+    },
     globals: {
       ...(host !== undefined && { host }),
       ...(context !== undefined && { context }),
@@ -199,9 +225,25 @@ async function fail(
 }
 
 /** The first Ctrl-C (or SIGTERM) cancels and cleans up; the second leaves at once. */
-function listenForInterrupts(controller: AbortController, talk: Talk): void {
+function listenForInterrupts(
+  controller: AbortController,
+  talk: Talk,
+  lastResorts: ReadonlySet<() => Promise<void>>,
+): void {
+  let first = 0;
+  let leaving = false;
   const onSignal = () => {
-    if (controller.signal.aborted) process.exit(ExitCode.interrupted);
+    if (controller.signal.aborted) {
+      // npx and npm pass on what the terminal has sent already: that is the same Ctrl-C.
+      if (performance.now() - first < sameInterruptMilliseconds) return;
+      const exit = () => process.exit(ExitCode.interrupted);
+      if (leaving || lastResorts.size === 0) return exit();
+      leaving = true;
+      void Promise.allSettled([...lastResorts].map((work) => work())).then(exit);
+      setTimeout(exit, lastResortMilliseconds);
+      return;
+    }
+    first = performance.now();
     controller.abort();
     setTimeout(async () => {
       (await talk()).report({ type: "note", message: "Stopping. Ctrl-C again leaves at once." });

@@ -16,6 +16,13 @@ export interface CommandContext {
   quiet: boolean;
   /** Writes a result to stdout while the command still runs (log lines); `json` is used with --json=events. */
   stream: (line: string, json: unknown) => void;
+  /**
+   * Prints the command's result now, for a command that then stays: with `--json` a script need not wait for its end.
+   * What the action returns is not printed any more.
+   */
+  publish: (result: CommandResult) => void;
+  /** Takes what a second Ctrl-C must still do, briefly, before it leaves; returns a function that takes it back. */
+  lastResort: (work: () => Promise<void>) => () => void;
   /** Global options that concern the engine and the project. */
   globals: GlobalOptions;
 }

@@ -1,0 +1,16 @@
+import type { Endpoint } from "../docker/endpoint.js";
+
+/** The machine whose ports the engine publishes, as this machine reaches it; `undefined` for this machine itself. */
+export function remoteHost(endpoint: Endpoint): string | undefined {
+  if (!/^(tcp|https?|ssh):/.test(endpoint.host)) return undefined;
+  const name = new URL(endpoint.host.replace(/^tcp:/, "http:")).hostname;
+  return /^(localhost|127\..*|\[::1\])$/.test(name) ? undefined : name;
+}
+
+/** The address under which a port that is bound to `address` on the engine's machine is reached from here. */
+export function serviceUrl(endpoint: Endpoint, address: string, port: number): string {
+  const remote = remoteHost(endpoint);
+  const anywhere = address === "0.0.0.0" || address === "::" || address === "";
+  const host = remote ?? (anywhere ? "127.0.0.1" : address.includes(":") ? `[${address}]` : address);
+  return `http://${host}:${port}`;
+}
