@@ -116,7 +116,7 @@ export function loginError(
   switch (shown) {
     case "nothing":
       return new UserError("authentication", `${name} needs a login.`, {
-        why: `${registry} gives it to nobody unknown: it is private, or it does not exist.`,
+        why: `${registry} does not show it to everybody: it is private, or it does not exist.`,
         hint: `Log in with: ${login}`,
         ...details,
       });
@@ -133,7 +133,9 @@ export function loginError(
 
 export function deniedError(subject: Subject, answer: Answer): UserError {
   return new UserError("denied", `${subject.registry} does not allow this with ${subject.name}.`, {
-    why: saidBy(subject, answer) ?? "The account that is logged in, or nobody unknown, may not do it.",
+    why: isHtml(answer)
+      ? "It sent a web page with HTTP 403; a proxy may stand in between."
+      : (saidBy(subject, answer) ?? "The account may not do it, or the registry wants to know who asks."),
     hint: `Log in with an account that may: modelship login ${subject.registry}`,
     cause: causeOf(subject, answer),
   });

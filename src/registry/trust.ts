@@ -11,6 +11,8 @@ const systemBundles = [
   "/etc/ssl/cert.pem",
 ];
 
+const pemBlock = /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----/g;
+
 /**
  * The authorities that vouch for a registry: those of Node.js, of the system or SSL_CERT_FILE in its place,
  * of NODE_EXTRA_CA_CERTS, of the engine's own folder for this host, and those given.
@@ -18,8 +20,19 @@ const systemBundles = [
 export function authorities(host: string, env: NodeJS.ProcessEnv, given?: string | Buffer): string[] {
   const system = env.SSL_CERT_FILE ? required(env.SSL_CERT_FILE, "SSL_CERT_FILE") : firstOf(systemBundles);
   const extra = env.NODE_EXTRA_CA_CERTS && required(env.NODE_EXTRA_CA_CERTS, "NODE_EXTRA_CA_CERTS");
+  if (given !== undefined && !given.toString().match(pemBlock)) {
+    throw new UserError("usage", "The given CA certificate holds no certificate.", {
+      why: `A PEM file has lines that say "BEGIN CERTIFICATE".`,
+      hint: "Convert it first: openssl x509 -inform der -in ca.cer -out ca.pem",
+    });
+  }
   const found = [system, extra, ...engineCertificates(host), given?.toString()];
-  return [...rootCertificates, ...found.filter((text): text is string => Boolean(text))];
+  // The bundles overlap almost wholly, and every certificate costs time.
+  const blocks = found.flatMap((text) => text?.match(pemBlock) ?? []);
+  const distinct = new Map<string, string>();
+  // Bundles break their lines at different places.
+  for (const block of [...rootCertificates, ...blocks]) distinct.set(block.replace(/\s+/g, ""), block);
+  return [...distinct.values()];
 }
 
 function required(path: string, name: string): string {

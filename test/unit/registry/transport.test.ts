@@ -87,6 +87,11 @@ describe("TLS", () => {
     await clientOf(host, { insecure: true }).ping();
   });
 
+  it("does not pass over a given authority that is none", async () => {
+    const { host } = await start({ tls: true });
+    expect((await failure(clientOf(host, { ca: "not PEM" }).ping())).code).toBe("usage");
+  });
+
   it("says which certificate file cannot be read", async () => {
     const error = await failure(
       clientOf("registry.test", { env: { SSL_CERT_FILE: "/nowhere/ca.pem" } }).ping(),
