@@ -1,4 +1,4 @@
-import { systemCode } from "../errors.js";
+import { isUserError } from "../errors.js";
 import { isCertificateError } from "./errors.js";
 import { isLoopback } from "./reference.js";
 import type { Transport } from "./transport.js";
@@ -31,7 +31,7 @@ async function looksLikeRegistry(transport: Transport, base: URL): Promise<boole
       status >= 500
     );
   } catch (error) {
-    if (systemCode(error) === undefined) throw error;
+    if (isUserError(error)) throw error;
     return false;
   }
 }
@@ -41,16 +41,19 @@ async function speaksTls(transport: Transport, base: URL): Promise<boolean> {
     await ask(transport, base);
     return true;
   } catch (error) {
-    if (systemCode(error) === undefined) throw error;
+    if (isUserError(error)) throw error;
     return isCertificateError(error);
   }
 }
 
 async function answers(transport: Transport, base: URL): Promise<boolean> {
-  return ask(transport, base).then(
-    () => true,
-    () => false,
-  );
+  try {
+    await ask(transport, base);
+    return true;
+  } catch (error) {
+    if (isUserError(error)) throw error;
+    return false;
+  }
 }
 
 function ask(transport: Transport, base: URL) {
