@@ -92,7 +92,7 @@ export function connectionError(error: unknown, host: string): UserError {
   if (code === "EPROTO" || code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS")) {
     return failed(
       "It does not speak TLS there.",
-      "Use the port of its HTTPS side; plain HTTP is used only on loopback or where it was allowed.",
+      "Use the port of its HTTPS side, or allow plain HTTP with --insecure.",
     );
   }
   return failed(
