@@ -148,7 +148,7 @@ def _bad_json(reason: str) -> ApiError:
 def _invalid(details: list[dict[str, str]], count: int = 1) -> ApiError:
     first = details[0]
     message = f"{first['path']}: {first['rule']}"
-    if count > 1:
+    if count > 1 and first["type"] != "too_many":
         message += f" (and {count - 1} more)"
     return ApiError(422, "invalid_input", message, details=details)
 
