@@ -2,7 +2,8 @@ import { stat } from "node:fs/promises";
 import { dirname, posix, relative } from "node:path";
 import { credentialSource } from "../docker/auth/lookup.js";
 import type { Engine } from "../docker/client.js";
-import { inspectImage, pullImage } from "../docker/images.js";
+import { inspectImage } from "../docker/images.js";
+import { pullImage } from "../docker/pull.js";
 import { UserError } from "../errors.js";
 import { buildImage } from "../image/build.js";
 import { appFolder, type ModelFiles, readProjectContent } from "../image/context.js";
@@ -48,12 +49,9 @@ export async function namedImage(
   options: ImageOptions,
 ): Promise<ServiceImage> {
   const { report, signal, env } = options;
-  let image = await inspectImage(engine, reference);
-  if (!image) {
-    await pullImage(engine, reference, undefined, credentialSource(env), report, signal);
-    image = await inspectImage(engine, reference);
-  }
-  if (!image) throw new UserError("image_not_found", `The engine has no image ${reference}.`);
+  const image =
+    (await inspectImage(engine, reference)) ??
+    (await pullImage(engine, reference, { credentials: credentialSource(env), report, signal }));
   const found = { id: image.id, name: reference, labels: image.labels, size: image.size };
   checkOurs(found);
   if (found.labels[Label.weights] === "mounted")
