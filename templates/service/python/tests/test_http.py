@@ -242,4 +242,4 @@ def test_each_request_is_one_line_of_json_without_its_body(start: Any) -> None:
     assert service.event("request", request_id="three")["route"] is None
     assert not [event for event in service.events if event.get("request_id") == "probe"]
     assert b"canary" not in b"".join(service.lines)
-    assert "loaded by the user's code" in service.stderr
+    service.until(lambda: "loaded by the user's code" in service.stderr or None, "what the user printed, on stderr")
