@@ -2,7 +2,7 @@
 import { existsSync, renameSync } from "node:fs";
 import { install, isDebianRoot, isUbuntu } from "./apt.mjs";
 import { hasImage, importImage, pullImage } from "./engine-api.mjs";
-import { ALREADY, SetupError, step } from "./say.mjs";
+import { ALREADY, SetupError, say, seconds, step } from "./say.mjs";
 import { onPath, run } from "./shell.mjs";
 import { ensureDir, statePath } from "./state.mjs";
 
@@ -50,10 +50,15 @@ async function pythonVersion() {
 /** Whether the image that builds use by default is here or can be fetched. A refusal comes at once, a silent network does not. */
 async function publicImage(docker) {
   if (await hasImage(docker, publicBase)) return true;
-  return await step(`public image ${publicBase}`, () => pullImage(docker, publicBase, 20_000)).then(
-    () => true,
-    () => false,
-  );
+  const start = performance.now();
+  try {
+    await pullImage(docker, publicBase, 20_000);
+    say(`  + public image ${publicBase} (${seconds(start)})`);
+    return true;
+  } catch {
+    say(`  - public image ${publicBase}: the engine cannot fetch it, so a local base takes its place`);
+    return false;
+  }
 }
 
 /** Returns what points builds at the local base; nothing where public images can be had. */

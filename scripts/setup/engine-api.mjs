@@ -2,6 +2,7 @@
 import { createReadStream, existsSync } from "node:fs";
 import http from "node:http";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { SetupError } from "./say.mjs";
 import { root } from "./state.mjs";
 
@@ -31,8 +32,11 @@ export async function client(host) {
 
 async function plainClient(host) {
   const { default: Docker } = await import("dockerode");
-  const docker = host ? new Docker({ socketPath: host.slice("unix://".length) }) : new Docker();
-  const { Version: version } = await docker.version();
+  const docker = new Docker(host ? { socketPath: host.slice("unix://".length) } : {});
+  const silence = sleep(10_000, undefined, { ref: false }).then(() =>
+    Promise.reject(new Error("The engine does not answer.")),
+  );
+  const { Version: version } = await Promise.race([docker.version(), silence]);
   return {
     docker,
     info: { kind: "engine", version },

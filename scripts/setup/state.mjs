@@ -97,6 +97,7 @@ export async function stopDaemon(name, patience = 30_000) {
     return false;
   }
   process.kill(pid, "SIGTERM");
+  process.kill(pid, "SIGCONT"); // a suspended one hears the first only after the second
   const until = Date.now() + patience;
   while (runningPid(name) !== undefined && Date.now() < until) await sleep(50);
   if (runningPid(name) !== undefined) process.kill(pid, "SIGKILL");
