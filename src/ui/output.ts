@@ -48,7 +48,8 @@ export function createOutput({ args, env, stdin, stdout, stderr }: OutputOptions
   const quiet = flags.some((flag) => flag === "--quiet" || /^-q/.test(flag));
   const debug = flags.includes("--debug");
   const style = createStyle({ stream: stderr, env, noColor: flags.includes("--no-color") });
-  const moving = stderr.isTTY === true && !isSet(env.CI) && env.TERM !== "dumb";
+  // A terminal of no size (a pty that nobody told its size) cannot hold lines that move.
+  const moving = stderr.isTTY === true && stderr.columns > 0 && !isSet(env.CI) && env.TERM !== "dumb";
   const assumeYes = flags.includes("--yes") || flags.includes("-y");
 
   const print = (line: string) => void stdout.write(line.endsWith("\n") ? line : `${line}\n`);
