@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 
-const bin = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "bin", "modelship.js");
+export const bin = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "bin", "modelship.js");
 
 export interface CliRun {
   process: ChildProcess;
