@@ -8,12 +8,12 @@ import { type BuildSecret, openSession } from "./buildkit/session.js";
 import { ClassicReading } from "./classic-rows.js";
 import type { Engine } from "./client.js";
 import type { ContextFile } from "./context-file.js";
-import { contextTar } from "./context-tar.js";
+import { contextTar, tarDockerfile } from "./context-tar.js";
 import { baseImages, hasRunMounts, registryOf } from "./dockerfile-text.js";
 import { engineError, engineMessage, isConnectionLoss, statusOf } from "./errors.js";
 import { inspectImage, tagImage } from "./images.js";
 import { jsonLines } from "./json-lines.js";
-import { registryConfigHeader } from "./registry-auth.js";
+import { isLoopback, registryConfigHeader } from "./registry-auth.js";
 import { type EngineRequest, streamRequest } from "./request.js";
 import { secretFiles } from "./secret-files.js";
 
@@ -70,7 +70,7 @@ export async function build(
     stop.signal.addEventListener("abort", () => reject(stop.signal.reason), { once: true });
   });
   stopped.catch(() => {});
-  const abort = () => stop.abort(interrupted());
+  const abort = () => stop.abort(interruption(engine));
   signal?.addEventListener("abort", abort, { once: true });
   try {
     const work = engine.info.buildkit
@@ -91,6 +91,14 @@ export async function build(
   }
 }
 
+/** Docker ends the step that runs when we go away. Podman (seen on 4.3) lets it come to its end, and then stops. */
+function interruption(engine: Engine): UserError {
+  if (engine.info.kind === "docker") return interrupted();
+  return new UserError("interrupted", "Interrupted.", {
+    why: "Podman ends the build, but only after the step that runs now.",
+  });
+}
+
 async function withBuildKit(
   engine: Engine,
   request: BuildRequest,
@@ -104,6 +112,7 @@ async function withBuildKit(
     stop.signal.throwIfAborted();
     const query = {
       ...commonQuery(request),
+      dockerfile: "Dockerfile",
       version: 2,
       session: session.id,
       // The files come through the session, so the body stays empty: with one, the engine's answer would be lost.
@@ -132,7 +141,8 @@ async function classic(
   if (!podman && (hasRunMounts(request.dockerfile) || request.secrets.length > 0))
     throw mountsUnsupported(engine);
   const images = baseImages(request.dockerfile, request.buildArgs);
-  const headers = await registryConfigHeader(images.map(registryOf), request.credentials);
+  const registries = images.map(registryOf);
+  const headers = await registryConfigHeader(registries, request.credentials);
   const secrets = await secretFiles(request.secrets);
   const tar = contextTar(request.dockerfile, [...request.files, ...secrets.files]);
   // A file that cannot be read destroys the tar, and with it the request; this keeps the first reason.
@@ -140,9 +150,12 @@ async function classic(
   try {
     const query = {
       ...commonQuery(request),
+      dockerfile: tarDockerfile,
       rm: true,
       forcerm: true,
       ...(podman && { layers: true }),
+      // Docker takes registries on loopback as plain HTTP by itself.
+      ...(podman && registries.some(isLoopback) && registries.every(isLoopback) && { tlsVerify: false }),
       ...(secrets.options.length > 0 && { secrets: JSON.stringify(secrets.options) }),
     };
     const ask = { method: "POST", path: "/build", query, headers, file: tar, signal: stop.signal } as const;
@@ -154,7 +167,6 @@ async function classic(
 
 function commonQuery(request: BuildRequest): Record<string, unknown> {
   return {
-    dockerfile: "Dockerfile",
     labels: JSON.stringify(request.labels),
     buildargs: JSON.stringify(request.buildArgs),
     platform: request.platform,

@@ -7,7 +7,7 @@ import { registryOf } from "./dockerfile-text.js";
 import { engineError, engineMessage, isConnectionLoss, statusOf } from "./errors.js";
 import { type ImageFacts, inspectImage, splitReference } from "./images.js";
 import { jsonLines } from "./json-lines.js";
-import { registryAuthHeader } from "./registry-auth.js";
+import { isLoopback, registryAuthHeader } from "./registry-auth.js";
 import { registryError } from "./registry-failure.js";
 import { streamRequest } from "./request.js";
 import { LayerTasks, type TransferRow, transferError } from "./transfer-rows.js";
@@ -30,7 +30,9 @@ export async function pullImage(engine: Engine, ref: string, options: PullOption
   const { repo, tag } = splitReference(ref);
   const registry = registryOf(ref);
   const headers = registryAuthHeader(await options.credentials(registry), registry);
-  const query = { fromImage: repo, tag, platform: options.platform };
+  // Docker takes registries on loopback as plain HTTP by itself; Podman has to be told.
+  const plain = engine.info.kind === "podman" && isLoopback(registry);
+  const query = { fromImage: repo, tag, platform: options.platform, ...(plain && { tlsVerify: false }) };
   const layers = new LayerTasks(report, `pull ${ref}`);
   const failed = (message: string) => registryError(message, { image: ref, code: "pull_failed" });
   let stream: IncomingMessage | undefined;

@@ -7,7 +7,7 @@ import { registryOf } from "./dockerfile-text.js";
 import { engineError, engineMessage, isConnectionLoss, statusOf } from "./errors.js";
 import { inspectImage, splitReference } from "./images.js";
 import { jsonLines } from "./json-lines.js";
-import { registryAuthHeader } from "./registry-auth.js";
+import { isLoopback, registryAuthHeader } from "./registry-auth.js";
 import { registryError } from "./registry-failure.js";
 import { streamRequest } from "./request.js";
 import { LayerTasks, type TransferRow, transferError } from "./transfer-rows.js";
@@ -102,8 +102,4 @@ function pushQuery(engine: Engine, registry: string, platform: string): Record<s
   if (engine.info.store !== "containerd" || compareVersions(engine.info.apiVersion, "1.46") < 0) return {};
   const [os, architecture, variant] = platform.split("/");
   return { platform: JSON.stringify({ os, architecture, variant }) };
-}
-
-function isLoopback(registry: string): boolean {
-  return /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/.test(registry);
 }

@@ -40,3 +40,8 @@ export async function registryConfigHeader(
 function encoded(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString("base64").replaceAll("+", "-").replaceAll("/", "_");
 }
+
+/** Registries on loopback, which Docker by itself takes as plain HTTP. */
+export function isLoopback(registry: string): boolean {
+  return /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/.test(registry);
+}

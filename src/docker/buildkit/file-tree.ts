@@ -73,10 +73,9 @@ async function changeMark(file: ContextFile): Promise<bigint> {
   return BigInt(hash.digest().readUInt32BE(0) % 1_000_000_000);
 }
 
-/** A Dockerfile that exists only here. */
-export function dockerfileOf(text: string): ContextFile {
-  const bytes = Buffer.from(text);
-  return { path: "Dockerfile", mode: 0o644, size: bytes.length, source: { bytes } };
+/** A file that exists only here. */
+export function bytesFile(path: string, bytes: Buffer): ContextFile {
+  return { path, mode: 0o644, size: bytes.length, source: { bytes } };
 }
 
 export function unreadable(file: ContextFile, cause: unknown): UserError {

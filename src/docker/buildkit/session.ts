@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { isUserError, messageOf, UserError } from "../../errors.js";
 import type { CredentialSource } from "../auth/credential.js";
 import type { Docker } from "../client.js";
@@ -6,7 +7,7 @@ import type { ContextFile } from "../context-file.js";
 import { engineError } from "../errors.js";
 import { upgradeRequest } from "../request.js";
 import { diffCopy } from "./diff-copy.js";
-import { dockerfileOf } from "./file-tree.js";
+import { bytesFile } from "./file-tree.js";
 import { type Call, GrpcError, GrpcStatus, type Handler, serveGrpc } from "./grpc.js";
 import { fields, MessageWriter } from "./protobuf.js";
 
@@ -70,11 +71,17 @@ export async function openSession(
     [methods.credentials]: (call) => answer(call, (request) => credentials(request, content.credentials)),
     [methods.secret]: (call) => answer(call, (request) => secret(request, content.secrets)),
     [methods.files]: (call) =>
-      diffCopy(call, { context: content.files, dockerfile: [dockerfileOf(content.dockerfile)] }, (count) => {
-        bytesSent += count;
-      }),
+      diffCopy(
+        call,
+        { context: content.files, dockerfile: [bytesFile("Dockerfile", Buffer.from(content.dockerfile))] },
+        (count) => {
+          bytesSent += count;
+        },
+      ),
   };
   const server = serveGrpc(socket, handlers, (error) => onFailure(asUserError(error)));
+  // Node.js hands over bytes that came early on the next tick, and cannot bear a session that is closed by then.
+  await nextTurn();
   return {
     id,
     get bytesSent() {
