@@ -107,6 +107,7 @@ export function messageOf(error: unknown): string {
 
 /** `code` of a Node.js system error (`ENOENT`, `ECONNREFUSED`, ...), if it has one. */
 export function systemCode(error: unknown): string | undefined {
+  if (error instanceof UserError) return undefined; // its `code` is one of ours
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === "string" ? code : undefined;
 }

@@ -2,8 +2,9 @@
 export { type RunOptions, runService } from "./deploy/run.js";
 export { type DoctorOptions, examine } from "./doctor/doctor.js";
 export { type ErrorCode, ExitCode, isUserError, UserError } from "./errors.js";
-export { type BuildOptions, type BuildResult, buildImage, planBuild } from "./image/build.js";
+export { type BuildResult, buildImage, planBuild } from "./image/build.js";
 export type { ImagePlan } from "./image/plan.js";
+export type { BuildOptions } from "./image/prepare.js";
 export { type PushOptions, type PushResult, pushProject } from "./image/push.js";
 export { type LoadOptions, loadProject, type Project } from "./project/load.js";
 export { type ProjectConfig, projectJsonSchema } from "./project/schema.js";

@@ -1,6 +1,6 @@
 import { Option } from "commander";
 import { UserError } from "../errors.js";
-import type { BuildOptions } from "../image/build.js";
+import type { BuildOptions } from "../image/prepare.js";
 import { formatBytes, formatDuration } from "../ui/format.js";
 import type { CommandContext, Define } from "./command.js";
 

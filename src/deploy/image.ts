@@ -5,7 +5,7 @@ import type { Engine } from "../docker/client.js";
 import { inspectImage } from "../docker/images.js";
 import { pullImage } from "../docker/pull.js";
 import { UserError } from "../errors.js";
-import { buildImage } from "../image/build.js";
+import { buildImage, currentImage } from "../image/build.js";
 import { appFolder, type ModelFiles, readProjectContent } from "../image/context.js";
 import { Label } from "../image/label-names.js";
 import type { Project } from "../project/load.js";
@@ -62,7 +62,7 @@ export async function namedImage(
   return found;
 }
 
-/** The project's image: brought up to date, or with `build: false` as it was built last. */
+/** The project's image: what `build` made if it is up to date, else made for running; or with `build: false` as it was built last. */
 export async function projectImage(
   engine: Engine,
   project: Project,
@@ -73,12 +73,10 @@ export async function projectImage(
   // A tag of its own: what `build` tagged for pushing holds its model files, and must go on doing so.
   const forRunning = `${config.name}:run`;
   if (!how.build) return builtImage(engine, project, forRunning);
-  const built = await buildImage({
-    ...options,
-    dir: project.root,
-    bake: how.bake,
-    ...(!how.bake && { tags: [forRunning] }),
-  });
+  const wanted = { ...options, dir: project.root };
+  const built = how.bake
+    ? await buildImage(wanted)
+    : ((await currentImage(wanted)) ?? (await buildImage({ ...wanted, bake: false, tags: [forRunning] })));
   const image = await inspectImage(engine, built.id);
   return {
     id: built.id,

@@ -1,52 +1,20 @@
-import { resolve } from "node:path";
 import { credentialSource } from "../docker/auth/lookup.js";
 import { type BuildRequest, build as engineBuild } from "../docker/build.js";
 import type { Engine } from "../docker/client.js";
 import { connectEngine } from "../docker/connect.js";
-import { findImagesByLabel, inspectImage, pullImage, tagImage } from "../docker/images.js";
-import { throwIfAborted, UserError } from "../errors.js";
-import type { FlagValues } from "../project/config.js";
-import { readRevision } from "../project/git.js";
-import { loadProject, type Project } from "../project/load.js";
-import { parseReference } from "../registry/reference.js";
+import { findImagesByLabel, type ImageFacts, inspectImage, tagImage } from "../docker/images.js";
+import { pullImage } from "../docker/pull.js";
+import { isUserError, throwIfAborted, UserError } from "../errors.js";
+import type { Project } from "../project/load.js";
 import type { Reporter } from "../reporter.js";
-import { openDigests } from "../weights/digests.js";
-import { chooseBase } from "./base.js";
-import { buildContext, type ModelFiles, readProjectContent } from "./context.js";
+import type { ModelFiles } from "./context.js";
 import { installSecret } from "./dockerfile.js";
-import { type InstallSettings, readInstallSettings } from "./install-settings.js";
+import type { InstallSettings } from "./install-settings.js";
 import { Label } from "./label-names.js";
-import { type ImagePlan, type PlanInput, planImage } from "./plan.js";
+import { type ImagePlan, planImage } from "./plan.js";
+import { type BuildOptions, type Prepared, prepareBuild } from "./prepare.js";
 import { buildProgress } from "./progress.js";
-import { readRequirements } from "./requirements.js";
-import { type SecretSpec, secretReaders } from "./secrets.js";
-
-/** What a caller may ask of a build; everything else is in modelship.yaml. */
-export interface BuildOptions {
-  cwd: string;
-  env: NodeJS.ProcessEnv;
-  /** `--project`. */
-  dir?: string | undefined;
-  host?: string | undefined;
-  context?: string | undefined;
-  /** Replace the default tags. */
-  tags?: readonly string[];
-  buildArgs?: Readonly<Record<string, string>>;
-  secrets?: readonly SecretSpec[];
-  noCache?: boolean;
-  /** Fetch the base image again even if it is here. */
-  pull?: boolean;
-  base?: string | undefined;
-  platform?: string | undefined;
-  /** Network of the build's steps: `host`, `none`, or a name. */
-  network?: string | undefined;
-  caCert?: string | undefined;
-  indexUrl?: string | undefined;
-  /** Put the model files into the image; without them `run` mounts them. Default true. */
-  bake?: boolean;
-  report: Reporter;
-  signal?: AbortSignal | undefined;
-}
+import { secretReaders } from "./secrets.js";
 
 export interface BuildResult {
   project: Project;
@@ -65,7 +33,7 @@ export interface BuildResult {
 
 /** Reads the project and plans its image without an engine: what `--dry-run` and `--print-dockerfile` show. */
 export async function planBuild(options: BuildOptions): Promise<ImagePlan> {
-  const prepared = await prepare(options);
+  const prepared = await prepareBuild(options);
   return planImage({ ...prepared.input, base: {} });
 }
 
@@ -76,154 +44,105 @@ export async function planBuild(options: BuildOptions): Promise<ImagePlan> {
 export async function buildImage(options: BuildOptions): Promise<BuildResult> {
   const started = performance.now();
   const { report, signal } = options;
-  const [engine, prepared] = await Promise.all([
-    connectEngine({ host: options.host, context: options.context, env: options.env, signal }),
-    prepare(options),
-  ]);
-  const { project, settings, content } = prepared;
+  const { engine, prepared } = await open(options);
   const base = await ensureBase(engine, prepared.baseReference, options);
   const plan = planImage({ ...prepared.input, base });
   throwIfAborted(signal);
 
-  const finish = async (id: string, cached: boolean, steps: { total: number; cached: number }) => {
-    const image = await inspectImage(engine, id);
-    if (!image) throw new UserError("build_failed", "The engine built an image and then did not have it.");
-    warnOfPython(project, image.env, report);
-    const seconds = (performance.now() - started) / 1000;
-    const { tags, key } = plan;
-    return {
-      project,
-      model: content.model,
-      id: image.id,
-      tags,
-      size: image.size,
-      key,
-      cached,
-      seconds,
-      steps,
-    };
-  };
-
-  if (!options.noCache && !options.pull) {
-    const [existing] = await findImagesByLabel(engine, { [Label.key]: plan.key });
-    if (existing) {
-      for (const tag of plan.tags) await tagImage(engine, existing.id, tag);
-      return finish(existing.id, true, { total: 0, cached: 0 });
-    }
+  const existing = options.noCache || options.pull ? undefined : await findByKey(engine, plan.key);
+  if (existing) {
+    for (const tag of plan.tags) await tagImage(engine, existing.id, tag);
+    return buildResult(prepared, plan, existing, { cached: true, started, report });
   }
 
+  const { settings } = prepared;
   for (const message of settings.notes) report({ type: "note", message });
   for (const warning of settings.warnings) report({ type: "warning", ...warning });
   report({ type: "note", message: `Base image ${plan.base.reference}: ${plan.base.reason}` });
   const request = buildRequest(plan, settings, options);
   const outcome = await engineBuild(engine, request, buildProgress(plan.stages, report), signal);
-  return finish(outcome.id, false, { total: outcome.steps, cached: outcome.cachedSteps });
+  const image = await inspectImage(engine, outcome.id);
+  if (!image) throw new UserError("build_failed", "The engine built an image and then did not have it.");
+  const steps = { total: outcome.steps, cached: outcome.cachedSteps };
+  return buildResult(prepared, plan, image, { cached: false, steps, started, report });
 }
 
-interface Prepared {
-  project: Project;
-  content: PlanInput["content"];
-  settings: InstallSettings;
-  baseReference: string;
-  input: Omit<PlanInput, "base">;
+/** The image of a project as it is now, if it was built before; nothing is pulled, built or tagged for it. */
+export async function currentImage(options: BuildOptions): Promise<BuildResult | undefined> {
+  const started = performance.now();
+  const { engine, prepared } = await open(options);
+  const base = await inspectImage(engine, prepared.baseReference);
+  if (!base) return undefined;
+  const plan = planImage({ ...prepared.input, base: identityOf(base) });
+  const image = await findByKey(engine, plan.key);
+  return image && buildResult(prepared, plan, image, { cached: true, started, report: options.report });
 }
 
-/** Everything that can be wrong with the project is found here, before the engine is asked for anything. */
-async function prepare(options: BuildOptions): Promise<Prepared> {
-  const { env } = options;
-  const project = await loadProject({ cwd: options.cwd, dir: options.dir, env, flags: flagValues(options) });
-  const { config } = project;
-  for (const tag of options.tags ?? []) parseReference(tag);
-  const base = chooseBase(config);
-  parseReference(base.reference);
-  const bake = options.bake ?? true;
-  const [content, requirements, revision, settings] = await Promise.all([
-    readProjectContent(project),
-    readRequirements(project.root, config.requirements, project.origins.requirements ?? { from: "file" }),
-    readRevision(project.root),
-    readInstallSettings({
-      root: project.root,
-      env,
-      caCerts: config.image.ca_certs,
-      indexUrl: options.indexUrl,
-      hostNetwork: options.network === "host",
-    }),
-  ]);
-  const digests = await openDigests(env);
-  const keptCa = config.image.keep_ca_certs ? settings.ca : undefined;
-  if (config.image.keep_ca_certs && !keptCa) {
-    throw new UserError("project_file", "`image.keep_ca_certs` is set, but there is no CA bundle to keep.", {
-      hint: "Name one with --ca-cert or `image.ca_certs`.",
-    });
-  }
-  const context = await buildContext({
-    project,
-    content,
-    requirementPaths: requirements.paths,
-    bake,
-    keptCa,
-    digests,
-  });
-  await digests.save();
+async function open(options: BuildOptions): Promise<{ engine: Engine; prepared: Prepared }> {
+  const [engine, prepared] = await Promise.all([connectEngine(options), prepareBuild(options)]);
+  return { engine, prepared };
+}
+
+async function findByKey(engine: Engine, key: string): Promise<ImageFacts | undefined> {
+  const [listed] = await findImagesByLabel(engine, { [Label.key]: key });
+  return listed && inspectImage(engine, listed.id);
+}
+
+interface Finished {
+  cached: boolean;
+  steps?: BuildResult["steps"];
+  /** `performance.now()` when the work began. */
+  started: number;
+  report: Reporter;
+}
+
+function buildResult(
+  { project, content }: Prepared,
+  plan: ImagePlan,
+  image: ImageFacts,
+  how: Finished,
+): BuildResult {
+  warnOfPython(project, image.env, how.report);
   return {
     project,
-    content,
-    settings,
-    baseReference: base.reference,
-    input: {
-      project,
-      content,
-      context,
-      requirements: requirements.install,
-      revision,
-      bake,
-      tags: options.tags ?? [],
-      buildArgs: options.buildArgs ?? {},
-      secrets: (options.secrets ?? []).map((secret) => secret.id),
-      platform: onePlatform(config.image.platforms),
-      env,
-      now: new Date(),
-    },
+    model: content.model,
+    id: image.id,
+    tags: plan.tags,
+    size: image.size,
+    key: plan.key,
+    cached: how.cached,
+    seconds: (performance.now() - how.started) / 1000,
+    steps: how.steps ?? { total: 0, cached: 0 },
   };
-}
-
-function flagValues(options: BuildOptions): FlagValues {
-  return {
-    ...(options.base !== undefined && { "image.base": { flag: "--base", value: options.base } }),
-    ...(options.platform !== undefined && {
-      "image.platforms": { flag: "--platform", value: options.platform.split(",") },
-    }),
-    ...(options.caCert !== undefined && {
-      "image.ca_certs": { flag: "--ca-cert", value: resolve(options.cwd, options.caCert) },
-    }),
-  };
-}
-
-function onePlatform(platforms: readonly string[]): string | undefined {
-  if (platforms.length <= 1) return platforms[0];
-  throw new UserError("usage", `One build makes one platform, not ${platforms.join(" and ")}.`, {
-    why: "The engine's build endpoint takes a single platform.",
-    hint: "Build once for each with `--platform` and a tag of its own.",
-  });
 }
 
 /** Has the base image on the engine, so that its identity is part of the key and its digest is a label. */
 async function ensureBase(engine: Engine, reference: string, options: BuildOptions) {
+  const { platform, report, signal } = options;
   const present = options.pull ? undefined : await inspectImage(engine, reference);
-  const fits = present && (!options.platform || present.platform.startsWith(options.platform));
-  if (!fits) {
-    await pullImage(
-      engine,
-      reference,
-      options.platform,
-      credentialSource(options.env),
-      options.report,
-      options.signal,
-    );
-  }
-  const image = fits ? present : await inspectImage(engine, reference);
-  const digest = image?.repoDigests.map((name) => name.split("@")[1]).find((found) => found !== undefined);
-  return { id: image?.id, digest };
+  const fits = present && (platform === undefined || present.platform.startsWith(platform));
+  const credentials = credentialSource(options.env);
+  const image = fits
+    ? present
+    : await pullImage(engine, reference, { platform, credentials, report, signal }).catch(offerAnotherBase);
+  return identityOf(image);
+}
+
+function identityOf(image: ImageFacts) {
+  const digest = image.repoDigests.map((name) => name.split("@")[1]).find((found) => found !== undefined);
+  return { id: image.id, digest };
+}
+
+function offerAnotherBase(error: unknown): never {
+  if (!isUserError(error) || error.code !== "pull_failed") throw error;
+  const { code, message, why, excerpt, cause } = error;
+  const other = "Or name a base image that the engine has, with --base or `image.base`.";
+  throw new UserError(code, message, {
+    why,
+    excerpt,
+    cause,
+    hint: error.hint ? `${error.hint} ${other}` : other,
+  });
 }
 
 function buildRequest(plan: ImagePlan, settings: InstallSettings, options: BuildOptions): BuildRequest {

@@ -3,8 +3,8 @@
  * it must build offline and on old engines.
  */
 export interface DockerfileStep {
-  /** What the step does, in the user's words; shown while it runs. */
-  title: string;
+  /** What the step does, in the user's words; without one it is not worth a line unless it fails. */
+  title?: string;
   /** One instruction, as the engine names it in its progress. */
   instruction: string;
 }
@@ -61,17 +61,15 @@ export function renderDockerfile(stages: readonly DockerfileStage[]): string {
 function dependencySteps(input: DockerfileInput): DockerfileStep[] {
   const pip = `python3 -m pip --python ${venv}/bin/python install --no-compile`;
   const steps: DockerfileStep[] = [
-    { title: `Base image ${input.base}`, instruction: `FROM ${input.base} AS dependencies` },
-    { title: "Prepare the virtualenv", instruction: "WORKDIR /build" },
+    { instruction: `FROM ${input.base} AS dependencies` },
+    { instruction: "WORKDIR /build" },
     {
-      title: "Prepare the virtualenv",
       instruction:
         "ENV PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_PROGRESS_BAR=off",
     },
     ...systemPackageSteps(input),
-    { title: "Prepare the virtualenv", instruction: `RUN python3 -m venv --without-pip ${venv}` },
+    { instruction: `RUN python3 -m venv --without-pip ${venv}` },
     {
-      title: "Add the service's requirements",
       instruction: "COPY runtime/ /build/runtime/",
     },
     {
@@ -81,8 +79,8 @@ function dependencySteps(input: DockerfileInput): DockerfileStep[] {
   ];
   const { requirements } = input;
   if (requirements.kind !== "none") {
-    steps.push({ title: "Add the requirements", instruction: "COPY requirements/ /build/requirements/" });
-    for (const name of input.buildArgs) steps.push({ title: `Argument ${name}`, instruction: `ARG ${name}` });
+    steps.push({ instruction: "COPY requirements/ /build/requirements/" });
+    for (const name of input.buildArgs) steps.push({ instruction: `ARG ${name}` });
   }
   if (requirements.kind === "pip") {
     const check = requirements.hashed ? "--require-hashes" : "-c ../runtime/constraints.txt";
@@ -105,7 +103,6 @@ function dependencySteps(input: DockerfileInput): DockerfileStep[] {
     });
   }
   steps.push({
-    title: "Compile and fix times",
     // unchecked-hash: no time stamps in the bytecode, and none is looked at when a service starts.
     instruction:
       `RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash ${venv}/lib || true; ` +
@@ -116,7 +113,7 @@ function dependencySteps(input: DockerfileInput): DockerfileStep[] {
 
 function serviceSteps(input: DockerfileInput): DockerfileStep[] {
   const steps: DockerfileStep[] = [
-    { title: `Base image ${input.base}`, instruction: `FROM ${input.base}` },
+    { instruction: `FROM ${input.base}` },
     ...systemPackageSteps(input),
     { title: "Copy the virtualenv", instruction: `COPY --from=dependencies ${venv} ${venv}` },
   ];
@@ -128,23 +125,20 @@ function serviceSteps(input: DockerfileInput): DockerfileStep[] {
     steps.push({ title: "Add the model files", instruction: `COPY model/ ${input.bakedFiles}` });
   }
   steps.push(
-    { title: "Add the service", instruction: "COPY service/ /opt/modelship/" },
+    { instruction: "COPY service/ /opt/modelship/" },
     { title: "Add the code", instruction: "COPY app/ /app/" },
-    { title: "Set the entry point", instruction: "WORKDIR /app" },
+    { instruction: "WORKDIR /app" },
     {
-      title: "Set the entry point",
       instruction: `ENV ${Object.entries(input.environment)
         .map(([key, value]) => `${key}=${dockerfileValue(value)}`)
         .join(" \\\n    ")}`,
     },
-    { title: "Set the entry point", instruction: `USER ${serviceUser}` },
-    { title: "Set the entry point", instruction: `EXPOSE ${input.port}` },
+    { instruction: `USER ${serviceUser}` },
+    { instruction: `EXPOSE ${input.port}` },
     {
-      title: "Set the entry point",
       instruction: `HEALTHCHECK --interval=30s --timeout=5s --start-period=120s CMD ["${venv}/bin/python", "-m", "modelship_service.health"]`,
     },
     {
-      title: "Set the entry point",
       instruction: `ENTRYPOINT ["${venv}/bin/python", "-m", "modelship_service"]`,
     },
   );

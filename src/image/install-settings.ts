@@ -28,7 +28,13 @@ export interface InstallOptions {
 
 const caVariables = ["SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"];
 const proxyVariables = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
-const indexVariables = ["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT"];
+const indexVariables = [
+  "PIP_INDEX_URL",
+  "PIP_EXTRA_INDEX_URL",
+  "PIP_TRUSTED_HOST",
+  "PIP_DEFAULT_TIMEOUT",
+  "PIP_RETRIES",
+];
 
 export async function readInstallSettings(options: InstallOptions): Promise<InstallSettings> {
   const { env } = options;

@@ -12,7 +12,7 @@ export function buildProgress(
 ): (event: BuildEvent) => void {
   const titles = new Map<string, string>();
   for (const step of stages.flatMap((stage) => stage.steps)) {
-    titles.set(normalise(step.instruction), step.title);
+    if (step.title) titles.set(normalise(step.instruction), step.title);
   }
   const shown = new Map<string, string>();
   return (event) => {
@@ -48,12 +48,9 @@ export function buildProgress(
   };
 }
 
-const silentInstructions = /^(FROM|WORKDIR|ENV|USER|EXPOSE|HEALTHCHECK|ENTRYPOINT|ARG|LABEL)\b/;
-
 function titleOf(name: string, titles: ReadonlyMap<string, string>): string | undefined {
   if (name.startsWith("exporting to ")) return "Export the image";
   const instruction = normalise(name.replace(/^\[[^\]]*\]\s*/, "").replace(/^Step \d+\/\d+ ?: ?/i, ""));
-  if (silentInstructions.test(instruction)) return undefined;
   return titles.get(instruction);
 }
 

@@ -1,15 +1,17 @@
 import { credentialSource } from "../docker/auth/lookup.js";
 import type { Engine } from "../docker/client.js";
 import { connectEngine } from "../docker/connect.js";
-import { inspectImage, pushImage, removeImage, tagImage } from "../docker/images.js";
+import { inspectImage, removeImage, tagImage } from "../docker/images.js";
+import { pushImage } from "../docker/push.js";
 import { isUserError, throwIfAborted, UserError } from "../errors.js";
 import type { ProjectConfig } from "../project/schema.js";
 import { RegistryClient } from "../registry/client.js";
 import type { Manifest } from "../registry/manifest.js";
 import { formatReference, parseReference, type Reference } from "../registry/reference.js";
 import type { Reporter } from "../reporter.js";
-import { type BuildOptions, buildImage } from "./build.js";
+import { buildImage } from "./build.js";
 import { Label } from "./label-names.js";
+import type { BuildOptions } from "./prepare.js";
 
 export interface PushOptions
   extends Pick<BuildOptions, "cwd" | "dir" | "env" | "host" | "context" | "base" | "network"> {

@@ -1,7 +1,8 @@
 import { chmod, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type BuildOptions, planBuild } from "../../../src/image/build.js";
+import { planBuild } from "../../../src/image/build.js";
+import type { BuildOptions } from "../../../src/image/prepare.js";
 import { silent } from "../../../src/reporter.js";
 import { folderWith } from "../../setup/folder.js";
 
