@@ -66,7 +66,8 @@ function readError(body: Buffer): Said {
     ...(message && { message }),
     ...(code && { code }),
     ...(requestId && { requestId }),
-    details: detailLines(error.details),
+    // A single detail often repeats the message.
+    details: detailLines(error.details).filter((line) => line !== message),
   };
 }
 
@@ -77,7 +78,7 @@ function detailLines(details: unknown): string[] {
   const lines = list.map((detail: unknown) => {
     if (typeof detail !== "object" || detail === null) return String(detail);
     const fields = detail as Record<string, unknown>;
-    const { path = fields.loc ?? fields.field, message = fields.msg } = fields;
+    const { path = fields.loc ?? fields.field, message = fields.msg ?? fields.rule } = fields;
     if (message === undefined) return JSON.stringify(detail);
     const where = Array.isArray(path) ? path.join(".") : path;
     return where === undefined || where === "" ? String(message) : `${String(where)}: ${String(message)}`;

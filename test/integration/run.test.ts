@@ -6,6 +6,7 @@ import { afterEach, beforeAll, describe, expect, onTestFinished, test } from "vi
 import { projectKey, ServiceLabel } from "../../src/deploy/labels.js";
 import { list } from "../../src/deploy/list.js";
 import { serviceLogs } from "../../src/deploy/logs.js";
+import { freePort } from "../../src/deploy/ports.js";
 import { type RunOptions, runService } from "../../src/deploy/run.js";
 import { stopServices } from "../../src/deploy/stop.js";
 import type { Engine } from "../../src/docker/client.js";
@@ -156,9 +157,7 @@ describe("a service", () => {
   });
 
   test("listens on the port that was asked for", async () => {
-    const first = await runService(options());
-    await stopServices({ ...(await elsewhere()), names: ["fake"], all: false, drain: 5, report: () => {} });
-    const port = Number(new URL(first.url).port);
+    const port = await freePort("127.0.0.1");
     expect((await runService(options({ port }))).url).toBe(`http://127.0.0.1:${port}`);
   });
 

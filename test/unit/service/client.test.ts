@@ -99,6 +99,18 @@ describe("predict", () => {
     });
   });
 
+  test("does not say the same twice", async () => {
+    const url = await serve((_request, response) => {
+      const details = [{ path: "rows[0].x", rule: "must be a number", type: "float" }];
+      const error = { code: "invalid_input", message: "rows[0].x: must be a number", details };
+      response.writeHead(422).end(JSON.stringify({ error }));
+    });
+    await expect(predict({ url, body, timeout: 5 })).rejects.toMatchObject({
+      message: "rows[0].x: must be a number",
+      excerpt: [],
+    });
+  });
+
   test("says what to do about keys and busy services", async () => {
     let status = 401;
     const url = await serve((_request, response) => {
