@@ -27,23 +27,14 @@ export interface PullOptions {
 export async function pullImage(engine: Engine, ref: string, options: PullOptions): Promise<ImageFacts> {
   const { report, signal } = options;
   throwIfAborted(signal);
-  const { repo, tag } = splitReference(ref);
   const registry = registryOf(ref);
   const headers = registryAuthHeader(await options.credentials(registry), registry);
-  // Docker takes registries on loopback as plain HTTP by itself; Podman has to be told.
-  const plain = engine.info.kind === "podman" && isLoopback(registry);
-  const query = { fromImage: repo, tag, platform: options.platform, ...(plain && { tlsVerify: false }) };
   const layers = new LayerTasks(report, `pull ${ref}`);
   const failed = (message: string) => registryError(message, { image: ref, code: "pull_failed" });
   let stream: IncomingMessage | undefined;
   try {
-    stream = await streamRequest(engine.docker, {
-      method: "POST",
-      path: "/images/create",
-      query,
-      headers,
-      signal,
-    });
+    const ask = pullRequest(engine, ref, options.platform);
+    stream = await streamRequest(engine.docker, { method: "POST", ...ask, headers, signal });
     stream.on("error", () => {});
     for await (const row of jsonLines<TransferRow>(stream)) {
       const error = transferError(row);
@@ -62,4 +53,22 @@ export async function pullImage(engine: Engine, ref: string, options: PullOption
   const image = await inspectImage(engine, ref, signal);
   if (image === undefined) throw failed("The engine's answer ended without the image being there.");
   return image;
+}
+
+/**
+ * Docker takes registries on loopback as plain HTTP by itself; Podman has to be told, which only its own pull knows how
+ * to. Everywhere else the endpoint that both have is used, which tells more about layers.
+ */
+function pullRequest(
+  engine: Engine,
+  ref: string,
+  platform: string | undefined,
+): { path: string; query: Record<string, unknown> } {
+  const { repo, tag } = splitReference(ref);
+  if (engine.info.kind !== "podman" || !isLoopback(registryOf(ref)))
+    return { path: "/images/create", query: { fromImage: repo, tag, platform } };
+  const [os, arch, variant] = platform?.split("/") ?? [];
+  const reference = tag.includes(":") ? `${repo}@${tag}` : `${repo}:${tag}`;
+  const query = { reference, tlsVerify: false, OS: os, Arch: arch, Variant: variant };
+  return { path: "/libpod/images/pull", query };
 }

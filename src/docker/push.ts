@@ -17,7 +17,10 @@ export interface PushOutcome {
   digest: string;
   /** Bytes of the manifest, where the engine told it. */
   size: number | undefined;
-  /** Bytes of layers sent, as the engine counts them (unpacked on the classic store): an estimate. */
+  /**
+   * Bytes of layers sent, as the engine counts them (unpacked on the classic store): an estimate. The image's size where
+   * the engine does not count at all (Podman); too little where it leaves out layers that were quick.
+   */
   bytesSent: number;
   /** Bytes of layers that the registry had already: an estimate. */
   bytesSkipped: number;
@@ -75,7 +78,8 @@ export async function pushImage(
   } finally {
     stream?.destroy();
   }
-  const bytesSent = layers.bytesMoved;
+  // Podman says nothing about layers, and others nothing about the bytes of quick ones.
+  const bytesSent = layers.bytesMoved > 0 || layers.anySkipped ? layers.bytesMoved : image.size;
   const bytesSkipped = layers.anySkipped ? Math.max(0, image.size - bytesSent) : 0;
   return { digest: end.digest, size: end.size, bytesSent, bytesSkipped };
 }
