@@ -9,7 +9,16 @@ import { name as enginePodman, podmanEnv } from "./engine-podman.mjs";
 import { containerName, kinds } from "./registry.mjs";
 import { ALREADY, say, step } from "./say.mjs";
 import { run } from "./shell.mjs";
-import { discard, endOrphans, runDir, runningPid, stateDir, stopDaemon, unmountBelow } from "./state.mjs";
+import {
+  discard,
+  endOrphans,
+  readState,
+  runDir,
+  runningPid,
+  stateDir,
+  stopDaemon,
+  unmount,
+} from "./state.mjs";
 
 const engines = [engineDebian, engine26, enginePodman];
 
@@ -18,15 +27,16 @@ export async function clean() {
   await step("images and containers in an engine that is not ours", cleanFoundEngine);
   if (runningPid(enginePodman))
     await step("Podman's containers", () => run("podman", ["rm", "--all", "--force"], { env: podmanEnv() }));
+  const ours = readState(`pids/${engineDebian}.json`) !== undefined;
   for (const name of [...engines, ...kinds.map((kind) => `registry-${kind}`)]) {
     await step(`${name} stopped`, async () => ((await stopDaemon(name)) ? undefined : ALREADY));
   }
   endOrphans();
-  if (isDebianRoot()) await step("network bridge removed", () => removeBridge().catch(() => ALREADY));
+  if (isDebianRoot()) await step("network bridges removed", () => removeBridges(ours));
   await step(`${stateDir} and ${runDir} removed`, () => {
     if (!existsSync(stateDir) && !existsSync(runDir)) return ALREADY;
     if (existsSync(stateDir)) for (const entry of readdirSync(stateDir)) discard(`${stateDir}/${entry}`);
-    unmountBelow(runDir);
+    unmount(runDir);
     for (const folder of [stateDir, runDir]) rmSync(folder, { recursive: true, force: true });
   });
   if (isDebianRoot())
@@ -42,4 +52,16 @@ async function cleanFoundEngine() {
   if (!engine) return ALREADY;
   for (const kind of kinds) await removeContainer(engine.docker, containerName(kind));
   await removeImage(engine.docker, baseImage);
+}
+
+/** The engine leaves its docker0 behind; only that of an engine of ours is taken. */
+async function removeBridges(ours) {
+  const own = await removeBridge();
+  const default0 =
+    ours &&
+    (await run("ip", ["link", "delete", "docker0"]).then(
+      () => true,
+      () => false,
+    ));
+  if (!own && !default0) return ALREADY;
 }

@@ -129,7 +129,8 @@ async function freeAddress() {
 export async function removeBridge() {
   const present = await run("ip", ["-4", "-o", "addr", "show", "dev", bridge]).catch(() => "");
   const address = addressIn(present);
-  if (!address) return;
+  if (!address) return false;
   for (const rule of firewall(`${address}/17`)) await iptables("-D", rule).catch(() => {});
   await run("ip", ["link", "delete", bridge]);
+  return true;
 }

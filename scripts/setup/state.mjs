@@ -90,17 +90,26 @@ export function startDaemon(name, command, args, options = {}) {
   return child.pid;
 }
 
+/** It may end by itself at any moment. */
+function send(pid, signal) {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (error.code !== "ESRCH") throw error;
+  }
+}
+
 export async function stopDaemon(name, patience = 30_000) {
   const pid = runningPid(name);
   if (pid === undefined) {
     rmSync(statePath(record(name)), { force: true });
     return false;
   }
-  process.kill(pid, "SIGTERM");
-  process.kill(pid, "SIGCONT"); // a suspended one hears the first only after the second
+  send(pid, "SIGTERM");
+  send(pid, "SIGCONT"); // a suspended one hears the first only after the second
   const until = Date.now() + patience;
   while (runningPid(name) !== undefined && Date.now() < until) await sleep(50);
-  if (runningPid(name) !== undefined) process.kill(pid, "SIGKILL");
+  if (runningPid(name) !== undefined) send(pid, "SIGKILL");
   while (runningPid(name) !== undefined) await sleep(50);
   rmSync(statePath(record(name)), { force: true });
   return true;
@@ -124,18 +133,20 @@ export async function waitFor(name, check, timeout = 30_000) {
 /** Takes a folder away in two moves, so that an interrupted removal leaves no half of a data root under its name. */
 export function discard(path) {
   if (!existsSync(path)) return;
-  unmountBelow(path);
+  unmount(path);
   const away = `${path}.removing-${process.pid}`;
   renameSync(path, away);
   rmSync(away, { recursive: true, force: true });
 }
 
-export function unmountBelow(path) {
+export function unmount(path) {
   if (process.platform !== "linux") return;
   const mounts = readFileSync("/proc/self/mounts", "utf8")
     .split("\n")
     .map((line) => line.split(" ")[1] ?? "");
-  for (const mount of mounts.reverse()) if (mount.startsWith(`${path}/`)) spawnSync("umount", ["-l", mount]);
+  // Engines mount a data root on itself, too.
+  for (const mount of mounts.reverse())
+    if (`${mount}/`.startsWith(`${path}/`)) spawnSync("umount", ["-l", mount]);
 }
 
 /** Processes that a killed daemon left behind, known by our own folder in their command line. */
