@@ -23,9 +23,14 @@ export interface CliOptions {
 
 /** Runs the compiled command line as a user does, to its end. */
 export function modelship(args: readonly string[], options: CliOptions): Promise<Said> {
+  return run(process.execPath, [bin, ...args], options);
+}
+
+/** Runs any program to its end, without a terminal. */
+export function run(file: string, args: readonly string[], options: CliOptions): Promise<Said> {
   const env: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: "1", ...options.env };
   for (const [name, value] of Object.entries(env)) if (value === undefined) delete env[name];
-  const child = spawn(process.execPath, [bin, ...args], {
+  const child = spawn(file, args, {
     cwd: options.cwd,
     env,
     stdio: ["pipe", "pipe", "pipe"],
