@@ -69,7 +69,9 @@ async function demo(env, docker, folder, containers, images) {
   const first = JSON.parse(await modelship(["run", "--detach", "--port", "0", "--json"], inProject));
   containers.push(first.id);
   const answer = await modelship(["predict", ...request], inProject);
-  const reference = await modelship(["push", `${env.MODELSHIP_TEST_REGISTRY}/you/digits:demo`], inProject);
+  const tag = `${env.MODELSHIP_TEST_REGISTRY}/you/digits:demo`;
+  images.push(tag);
+  const reference = await modelship(["push", tag], inProject);
   if (!/@sha256:[0-9a-f]{64}$/.test(reference))
     throw new SetupError(`push printed "${reference}" and no name@sha256:...`);
   images.push(reference);
