@@ -42,15 +42,27 @@ test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
   },
 );
 
+const stubborn = `context.stream("ready"); await new Promise(() => setInterval(() => {}, 1000));`;
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
 test("a second Ctrl-C leaves at once", async () => {
+  const running = await startWith(stubborn);
+  await running.said("ready");
+  running.kill("SIGINT");
+  await pause(600);
+  running.kill("SIGINT");
+  expect((await running.ended).code).toBe(130);
+});
+
+test("an echo of the first Ctrl-C, as npx sends it, does not cut the clean-up short", async () => {
   const running = await startWith(
-    `context.stream("ready"); await new Promise(() => setInterval(() => {}, 1000));`,
+    `${untilAborted} await new Promise((resolve) => setTimeout(resolve, 400)); context.stream("cleaned up"); throw new Error("aborted");`,
   );
   await running.said("ready");
   running.kill("SIGINT");
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await pause(50);
   running.kill("SIGINT");
-  expect((await running.ended).code).toBe(130);
+  expect(await running.ended).toMatchObject({ code: 130, stdout: "ready\ncleaned up\n" });
 });
 
 test("a command that takes its time to stop says so", async () => {
