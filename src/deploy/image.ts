@@ -38,6 +38,8 @@ export interface ImageOptions {
   env: NodeJS.ProcessEnv;
   host?: string | undefined;
   context?: string | undefined;
+  /** Network that the service will join. */
+  network?: string | undefined;
   report: Reporter;
   signal?: AbortSignal | undefined;
 }
@@ -73,7 +75,10 @@ export async function projectImage(
   // A tag of its own: what `build` tagged for pushing holds its model files, and must go on doing so.
   const forRunning = `${config.name}:run`;
   if (!how.build) return builtImage(engine, project, forRunning);
-  const wanted = { ...options, dir: project.root };
+  const { cwd, env, host, context, report, signal } = options;
+  // An engine that runs the service on its own network, for lack of a bridge, builds there too.
+  const network = options.network === "host" ? "host" : undefined;
+  const wanted = { cwd, env, host, context, report, signal, network, dir: project.root };
   const built = how.bake
     ? await buildImage(wanted)
     : ((await currentImage(wanted)) ?? (await buildImage({ ...wanted, bake: false, tags: [forRunning] })));

@@ -47,9 +47,7 @@ export interface RunOptions extends ImageOptions {
   port?: number | undefined;
   /** Address to listen on. */
   bind: string;
-  network?: string | undefined;
   /** `KEY=VALUE` or `KEY`. */
-  env: NodeJS.ProcessEnv;
   environment: readonly string[];
   environmentFiles: readonly string[];
   memory?: number | undefined;
