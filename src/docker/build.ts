@@ -13,9 +13,9 @@ import { baseImages, hasRunMounts, registryOf } from "./dockerfile-text.js";
 import { engineError, engineMessage, isConnectionLoss, statusOf } from "./errors.js";
 import { inspectImage, tagImage } from "./images.js";
 import { jsonLines } from "./json-lines.js";
+import { podmanNetwork, secretFiles } from "./podman-build.js";
 import { isLoopback, registryConfigHeader } from "./registry-auth.js";
 import { type EngineRequest, streamRequest } from "./request.js";
-import { secretFiles } from "./secret-files.js";
 
 export interface BuildRequest {
   /** The Dockerfile's text. */
@@ -153,7 +153,7 @@ async function classic(
       dockerfile: tarDockerfile,
       rm: true,
       forcerm: true,
-      ...(podman && { layers: true }),
+      ...(podman && { layers: true, networkmode: undefined, ...podmanNetwork(request.network) }),
       // Docker takes registries on loopback as plain HTTP by itself.
       ...(podman && registries.some(isLoopback) && registries.every(isLoopback) && { tlsVerify: false }),
       ...(secrets.options.length > 0 && { secrets: JSON.stringify(secrets.options) }),

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { UserError } from "../errors.js";
 import type { BuildSecret } from "./buildkit/session.js";
 import type { ContextFile } from "./context-file.js";
 
@@ -18,4 +19,19 @@ export async function secretFiles(
     options.push(`id=${secret.id},src=${path}`);
   }
   return { files, options };
+}
+
+/**
+ * The network of RUN steps for Podman, which reads other parameters than Docker's: without any, steps run on the host's
+ * network. Throws UserError `engine_unsupported` for networks with a name of their own.
+ */
+export function podmanNetwork(network: string | undefined): Record<string, unknown> {
+  if (network === undefined || network === "host" || network === "default") return {};
+  const own = JSON.stringify([{ Name: "network", Host: false, Path: "" }]);
+  if (network === "none") return { networkmode: "NetworkDisabled", nsoptions: own };
+  if (network === "bridge") return { nsoptions: own };
+  throw new UserError("engine_unsupported", `Builds cannot use the network "${network}".`, {
+    why: "Podman's builds know the networks host, bridge and none.",
+    hint: "Use one of these, or leave it out.",
+  });
 }

@@ -153,6 +153,18 @@ RUN --mount=type=secret,id=one --mount=type=secret,id=two,target=/tmp/two sleep 
   expect(JSON.stringify(seen.events)).not.toContain(value);
 });
 
+test("a build without a network has none", async () => {
+  const seen = collector();
+  const dockerfile = `FROM ${base}\nRUN cut -d: -f1 /proc/net/dev | tail -n +3 | tr -d ' '\n`;
+  await build(engine, requestOf(dockerfile, { network: "none", noCache: true, labels: mark }), seen.on);
+  expect(seen.lines().filter((line) => line !== "" && !line.startsWith("-->"))).toEqual(["lo"]);
+  const error = await failureOf(
+    build(engine, requestOf(dockerfile, { network: "no-such-network", noCache: true }), () => {}),
+  );
+  expect(["engine_unsupported", "build_failed"]).toContain(error.code);
+  expect(error.message + error.why).toContain("no-such-network");
+});
+
 describe("a build that fails says where and why", () => {
   test("in a RUN step, with its last lines", async () => {
     const dockerfile = `FROM ${base}\nRUN seq 1 40; echo to stderr >&2; sleep 0.2; echo the end; exit 3\n`;

@@ -7,6 +7,8 @@ interface Step {
   state: "waiting" | "started" | "ended";
   cached: boolean;
   error: string;
+  /** An end that may not be the last one yet. */
+  held: BuildEvent | undefined;
   logs: Map<number, LogLines>;
   lines: string[];
 }
@@ -30,7 +32,11 @@ export class BuildKitReading implements BuildReading {
   }
 
   finish(): void {
-    for (const step of this.known.values()) for (const log of step.logs.values()) log.flush();
+    for (const step of this.known.values()) {
+      for (const log of step.logs.values()) log.flush();
+      if (step.held !== undefined) this.on(step.held);
+      step.held = undefined;
+    }
   }
 
   get steps(): number {
@@ -66,7 +72,15 @@ export class BuildKitReading implements BuildReading {
   private step(digest: string): Step {
     let step = this.known.get(digest);
     if (step === undefined) {
-      step = { name: "", state: "waiting", cached: false, error: "", logs: new Map(), lines: [] };
+      step = {
+        name: "",
+        state: "waiting",
+        cached: false,
+        error: "",
+        held: undefined,
+        logs: new Map(),
+        lines: [],
+      };
       this.known.set(digest, step);
     }
     return step;
@@ -83,21 +97,30 @@ export class BuildKitReading implements BuildReading {
   private end(vertex: Vertex): void {
     const step = this.step(vertex.digest);
     const over = vertex.completed !== undefined || vertex.error !== "";
+    // A step can be reported again after its end: a base image that turns out to be there already.
+    if (over && step.state === "ended") step.cached ||= vertex.cached;
     if (!over || step.state === "ended") return;
     for (const log of step.logs.values()) log.flush();
-    step.state = "ended";
     step.cached = vertex.cached;
     step.error = vertex.error;
     const state = vertex.error !== "" ? "failed" : vertex.cached ? "cached" : "done";
     const seconds = Math.max(0, (vertex.completed ?? 0) - (vertex.started ?? vertex.completed ?? 0));
-    this.on({
+    const event: BuildEvent = {
       type: "step",
       id: vertex.digest,
       name: step.name,
       state,
       seconds,
       ...(vertex.error !== "" && { error: vertex.error }),
-    });
+    };
+    // Transfers are reported twice: the working out of a key, in no time, and then the transfer itself.
+    if (state === "done" && seconds < 0.001 && step.name.startsWith("[internal]")) {
+      step.held = event;
+      return;
+    }
+    step.held = undefined;
+    step.state = "ended";
+    this.on(event);
   }
 
   private log(digest: string, stream: number): LogLines {
