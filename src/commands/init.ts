@@ -1,8 +1,6 @@
 import { basename, relative, resolve } from "node:path";
 import { UserError } from "../errors.js";
-import { createProject } from "../scaffold/create.js";
 import { isProjectName, nearestProjectName, projectNameRule } from "../scaffold/name.js";
-import { listTemplates } from "../scaffold/template.js";
 import { askSelect, askText } from "../ui/prompts.js";
 import type { CommandContext, CommandResult, Define } from "./command.js";
 
@@ -40,6 +38,7 @@ async function init(
   const template = await chooseTemplate(context, options);
   const python = await choosePython(context, options);
   const dryRun = options.dryRun === true;
+  const { createProject } = await import("../scaffold/create.js");
   const created = await createProject({
     template,
     name,
@@ -125,6 +124,7 @@ async function chooseTemplate(context: CommandContext, options: InitOptions): Pr
     });
     return defaultTemplate;
   }
+  const { listTemplates } = await import("../scaffold/template.js");
   const templates = await listTemplates();
   if (!context.interactive) {
     throw new UserError("usage", "No template was chosen, and there is no terminal to ask on.", {
