@@ -1,4 +1,4 @@
-import { chmod } from "node:fs/promises";
+import { chmod, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,12 +14,14 @@ import { listContainers, removeContainer } from "../../src/docker/containers.js"
 import { removeImage } from "../../src/docker/images.js";
 import type { LogLine } from "../../src/docker/logs.js";
 import { jsonRequest } from "../../src/docker/request.js";
+import { buildImage } from "../../src/image/build.js";
 import { Label } from "../../src/image/label-names.js";
 import type { ReporterEvent } from "../../src/reporter.js";
 import { predict } from "../../src/service/client.js";
-import { testEngine } from "../setup/engine.js";
+import { cleanImagesOf, testEngine } from "../setup/engine.js";
 import { buildFakeService, testNetwork } from "../setup/fake-service.js";
 import { folderWith } from "../setup/folder.js";
+import { smallProject } from "../setup/project.js";
 
 const image = "modelship-test/fake:1";
 const foreign = "modelship-test/foreign:1";
@@ -227,6 +229,48 @@ describe("in a project", () => {
       code: "image_not_found",
       hint: expect.stringContaining("build"),
     });
+  });
+});
+
+describe("a project that is built on the way", () => {
+  test("has its model files mounted, or takes the image that build made, or puts them into one", async () => {
+    const { name, root } = await smallProject();
+    cleanImagesOf(engine, name);
+    await chmod(join(root, "model"), 0o755);
+    const build = { cwd: root, env: process.env, report: () => {}, network: testNetwork };
+    const run = async () => {
+      const service = await runService(options({ image: undefined, cwd: root, name: "fake-built" }));
+      const answer = await ask(service.url, { rows: [{ value: 21 }] });
+      await removeContainer(engine, service.id);
+      return { image: service.image, answer };
+    };
+    expect(await run()).toEqual({ image: `${name}:run`, answer: { rows: [{ value: 42 }] } });
+
+    await writeFile(join(root, "model", "factor.txt"), "3\n");
+    expect(await run()).toEqual({ image: `${name}:run`, answer: { rows: [{ value: 63 }] } });
+
+    await buildImage(build);
+    expect(await run()).toEqual({ image: `${name}:1.0.0`, answer: { rows: [{ value: 63 }] } });
+
+    await writeFile(join(root, "model", "factor.txt"), "4\n");
+    await chmod(join(root, "model", "factor.txt"), 0o600);
+    expect(await run()).toEqual({ image: `${name}:1.0.0`, answer: { rows: [{ value: 84 }] } });
+  });
+
+  test("and does not load shows the user's own line", async () => {
+    const { name, root } = await smallProject();
+    cleanImagesOf(engine, name);
+    await chmod(join(root, "model"), 0o755);
+    await rm(join(root, "model", "factor.txt"));
+    await writeFile(join(root, "model", "other.txt"), "2\n");
+    await expect(
+      runService(options({ image: undefined, cwd: root, name: "fake-built" })),
+    ).rejects.toMatchObject({
+      code: "service_failed",
+      why: expect.stringContaining("FileNotFoundError"),
+      excerpt: expect.arrayContaining([expect.stringMatching(/File "\/app\/model.py", line \d+, in load/)]),
+    });
+    expect(await containers()).toEqual([]);
   });
 });
 
