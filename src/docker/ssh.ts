@@ -69,11 +69,12 @@ function pipeDuplex(child: ChildProcess): Duplex {
   let said = "";
   const duplex = new Duplex({
     read: () => stdout.resume(),
+    // A broken pipe is only the shadow of ssh's own end, which says why.
     write: (chunk, _encoding, done) => {
-      stdin.write(chunk, done);
+      stdin.write(chunk, () => done());
     },
     final: (done) => {
-      stdin.end(done);
+      stdin.end(() => done());
     },
     destroy: (error, done) => {
       child.kill();
@@ -86,7 +87,7 @@ function pipeDuplex(child: ChildProcess): Duplex {
   stderr.on("data", (chunk: Buffer) => {
     said = (said + chunk.toString()).slice(-4096);
   });
-  stdin.on("error", () => {}); // The exit of ssh, reported below, says why.
+  stdin.on("error", () => {});
   child.on("error", (error) => duplex.destroy(error));
   child.on("close", (code) => {
     if (code === 0 || duplex.destroyed) duplex.push(null);
