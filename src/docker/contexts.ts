@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemCode, UserError } from "../errors.js";
-import type { Endpoint } from "./endpoint.js";
+import type { Endpoint } from "./engine-address.js";
 import { readTlsFiles } from "./tls-files.js";
 
 /** The engine that a context of the docker client names. `by` is who asked for it. */

@@ -5,16 +5,10 @@ import { posix } from "node:path";
 import { UserError } from "../errors.js";
 import { dockerConfigDir, dockerConfigPath, readConfigFile } from "./auth/config-file.js";
 import { contextEndpoint } from "./contexts.js";
+import type { Endpoint } from "./engine-address.js";
 import { readTlsFiles } from "./tls-files.js";
 
-/** Where an engine listens, and how we came to know. */
-export interface Endpoint {
-  /** As DOCKER_HOST writes it: `unix:///var/run/docker.sock`, `tcp://host:2376`, `npipe:////./pipe/docker_engine`. */
-  host: string;
-  /** For people: `DOCKER_HOST`, `context "colima"`, `the default socket`. */
-  source: string;
-  tls?: { ca?: Buffer; cert?: Buffer; key?: Buffer; verify: boolean };
-}
+export type { Endpoint };
 
 export interface EndpointOptions {
   /** `--host` */

@@ -2,8 +2,9 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { removeImage } from "../../src/docker/images.js";
 import { type CliOptions, run, type Said } from "../setup/cli.js";
-import { networkFlags } from "../setup/engine.js";
+import { imagesOf, networkFlags, testEngine } from "../setup/engine.js";
 
 /** The packed tarball, installed as a user installs it, and the five commands typed one after the other. */
 const registry = process.env.MODELSHIP_TEST_REGISTRY ?? "";
@@ -18,6 +19,13 @@ async function succeeds(args: readonly string[], options: Partial<CliOptions> = 
   const said = await npx(args, options);
   expect(said.code, `${args.join(" ")}\n${said.stdout}\n${said.stderr}`).toBe(0);
   return said;
+}
+
+/** So that the engine must fetch the image again. */
+async function forget(name: string): Promise<void> {
+  const engine = await testEngine();
+  for (const image of await imagesOf(engine, name)) await removeImage(engine, image.id, { force: true });
+  expect(await imagesOf(engine, name)).toEqual([]);
 }
 
 beforeAll(async () => {
@@ -125,6 +133,7 @@ describe.each(["sklearn", "onnx"])("from the %s template to a registry and back"
   });
 
   it("what was pushed runs from its digest, anywhere, with the same answer", async () => {
+    await forget(name);
     const { url } = JSON.parse(
       (await succeeds(["run", digest, "--detach", "--port", "0", "--json", ...networkFlags])).stdout,
     );

@@ -1,8 +1,18 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { resolveConfig } from "../../../src/project/config.js";
 import { projectJsonSchema, projectSchema, settings } from "../../../src/project/schema.js";
 
 describe("the settings", () => {
+  it("all stand in docs/project-file.md, with their defaults", async () => {
+    const page = await readFile(join(import.meta.dirname, "../../../docs/project-file.md"), "utf8");
+    for (const setting of settings()) {
+      const value = setting.default === undefined ? "required" : `\`${show(setting.default)}\``;
+      expect(page).toContain(`| \`${setting.path.join(".")}\` | ${value} |`);
+    }
+  });
+
   it("come from flag, environment, file and default, in this order", () => {
     const file = { name: "digits", python: "3.10", image: { base: "from-file", repository: "r/file" } };
     const env = {
@@ -43,3 +53,11 @@ describe("the settings", () => {
     expect(projectSchema.parse({ name: "a" }).model).toEqual({ entry: "model.py:Model", files: "model/" });
   });
 });
+
+function show(value: unknown): string {
+  return typeof value === "string" && !Number.isNaN(Number(value))
+    ? JSON.stringify(value)
+    : typeof value === "string"
+      ? value
+      : JSON.stringify(value);
+}

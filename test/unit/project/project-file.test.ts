@@ -39,10 +39,7 @@ describe("a project file", () => {
   });
 
   it.each([
-    [
-      "service: { port: eighty }",
-      'modelship.yaml:2:18: `service.port` must be a number, not "eighty".',
-    ],
+    ["service: { port: eighty }", 'modelship.yaml:2:18: `service.port` must be a number, not "eighty".'],
     ["service: { port: 70000 }", "modelship.yaml:2:18: `service.port` must be at most 65535, not 70000."],
     ["python: 3.10", "modelship.yaml:2:9: `python` must be one of 3.10, 3.11, 3.12, 3.13, not 3.1."],
     ["system_packages: libgomp1", 'modelship.yaml:2:18: `system_packages` must be a list, not "libgomp1".'],
