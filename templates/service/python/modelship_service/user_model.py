@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from modelship_service import tracebacks
 from modelship_service.rows import RowSchema, SignatureError
+
+
+# Libraries that report their use to their makers unless told not to. A value that is set already is kept.
+NO_TELEMETRY = {"DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "ORT_DISABLE_TELEMETRY": "1"}
 
 
 class ModelFailed(Exception):
@@ -75,6 +80,8 @@ def _find_class(project: Path, file: str, name: str) -> type:
 
 
 def _import(project: Path, path: Path, file: str) -> Any:
+    for variable, value in NO_TELEMETRY.items():
+        os.environ.setdefault(variable, value)
     if str(project) not in sys.path:
         sys.path.insert(0, str(project))
     parts = Path(file).with_suffix("").parts

@@ -182,6 +182,15 @@ def test_an_entry_in_a_folder_with_neighbours(start: Any) -> None:
     assert start(None, files, MODELSHIP_ENTRY="src/served.py:Mine").ready().predict({"numbers": [1]}).status == 200
 
 
+def test_libraries_are_told_not_to_report_home_unless_the_user_says_so(start: Any) -> None:
+    model = SUM_MODEL.replace("import time", "import os, time").replace(
+        "print(\"loaded by the user's code\")", 'print("telemetry off:", os.getenv("ORT_DISABLE_TELEMETRY"))'
+    )
+    quiet, asked = start(model).ready(), start(model, ORT_DISABLE_TELEMETRY="0").ready()
+    quiet.until(lambda: "telemetry off: 1" in quiet.stderr or None, "the default")
+    asked.until(lambda: "telemetry off: 0" in asked.stderr or None, "the user's choice")
+
+
 def test_an_example_that_the_types_refuse_is_left_out(start: Any) -> None:
     service = start(files={"examples/request.json": '{"numbers": []}'}).ready()
     assert service.event("example_ignored")["reason"] == "numbers: at least 1 item is needed"
