@@ -1,6 +1,6 @@
 // Podman's service, which answers the Docker API without BuildKit. Storage and configuration are its own: the machine's
 // Podman, where there is one, is not touched.
-import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { install } from "./apt.mjs";
 import { answers } from "./engine-api.mjs";
 import { ALREADY, step } from "./say.mjs";
@@ -66,8 +66,8 @@ export async function startPodman(registryAddresses) {
     if (known === registries(registryAddresses) && runningPid(name) && (await answers(podmanHost)))
       return ALREADY;
     await stopDaemon(name);
-    rmSync(podmanHost.slice("unix://".length), { force: true });
-    startDaemon(name, "podman", ["system", "service", "--time=0", podmanHost], { env: podmanEnv() });
+    const keeper = [join(import.meta.dirname, "keep-alive.pl"), podmanHost.slice("unix://".length)];
+    startDaemon(name, "perl", [...keeper, "podman", "system", "service", "--time=0"], { env: podmanEnv() });
     await waitFor(name, () => answers(podmanHost));
   });
   return podmanHost;
