@@ -131,7 +131,7 @@ interface ListAnswer {
   Size: number;
 }
 
-/** Images that carry all of these labels, untagged ones too, the newest first. */
+/** Images that carry all of these labels (none named: all images), untagged ones too, the newest first. */
 export async function findImagesByLabel(
   engine: Engine,
   labels: Readonly<Record<string, string>>,
@@ -139,7 +139,8 @@ export async function findImagesByLabel(
 ): Promise<ListedImage[]> {
   throwIfAborted(signal);
   const label = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
-  const query = { filters: JSON.stringify({ label }) };
+  // Podman takes an empty filter for a wrong one.
+  const query = label.length === 0 ? {} : { filters: JSON.stringify({ label }) };
   const answer = await jsonRequest<ListAnswer[]>(engine.docker, {
     method: "GET",
     path: "/images/json",

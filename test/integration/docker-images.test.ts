@@ -59,6 +59,7 @@ test("an image is described, listed and named", async () => {
   expect(image?.layers.length).toBeGreaterThanOrEqual(2);
   expect((await findImagesByLabel(engine, mark)).map((one) => one.id)).toContain(id);
   expect(await findImagesByLabel(engine, { "modelship.test.run": "none" })).toEqual([]);
+  expect((await findImagesByLabel(engine, {})).map((one) => one.id)).toContain(id);
 
   await tagImage(engine, id, `modelship.test/images-${run}:2`);
   expect((await inspectImage(engine, `modelship.test/images-${run}:2`))?.id).toBe(id);
