@@ -7,6 +7,7 @@ use POSIX ();
 use Socket;
 
 my ($path, @command) = @ARGV;
+$^F = 255; # sockets stay open across exec
 unlink $path;
 socket(my $socket, AF_UNIX, SOCK_STREAM, 0) or die "socket: $!";
 bind($socket, sockaddr_un($path)) or die "$path: $!";
