@@ -13,7 +13,13 @@ export type ReporterEvent =
   | { type: "task-progress"; id: string; current?: number; total?: number; unit?: "bytes"; detail?: string }
   /** A line that the work itself printed (a build step, a container). */
   | { type: "task-output"; id: string; line: string }
-  | { type: "task-ended"; id: string; outcome: "done" | "cached" | "failed"; seconds?: number; detail?: string };
+  | {
+      type: "task-ended";
+      id: string;
+      outcome: "done" | "cached" | "failed";
+      seconds?: number;
+      detail?: string;
+    };
 
 export type Reporter = (event: ReporterEvent) => void;
 
@@ -33,7 +39,13 @@ export async function task<T>(
   report({ type: "task-started", id, title });
   try {
     const result = await work();
-    report({ type: "task-ended", id, outcome: "done", seconds: seconds(), ...(detail && { detail: detail(result) }) });
+    report({
+      type: "task-ended",
+      id,
+      outcome: "done",
+      seconds: seconds(),
+      ...(detail && { detail: detail(result) }),
+    });
     return result;
   } catch (error) {
     report({ type: "task-ended", id, outcome: "failed", seconds: seconds() });

@@ -215,6 +215,16 @@ async function planContainer(
   options: RunOptions,
 ): Promise<ContainerPlan> {
   const { labels } = prepared.image;
+  // Podman's Docker API takes a request for GPUs and does nothing about it; a silent CPU is worse than an error.
+  if (options.gpus && engine.info.kind === "podman" && Number.parseInt(engine.info.version, 10) < 5) {
+    throw new UserError(
+      "engine_unsupported",
+      `Podman ${engine.info.version} gives no GPUs through its Docker API.`,
+      {
+        hint: "Use Docker with nvidia-container-toolkit or Podman 5 with CDI, or run without --gpus.",
+      },
+    );
+  }
   const service = serviceName(options.name ?? project?.config.name ?? labels[Label.name] ?? "service");
   const port = Number(labels[Label.port] ?? 8080);
   if (labels[Label.accelerator] === "cuda" && !options.gpus) {
