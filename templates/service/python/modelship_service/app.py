@@ -55,7 +55,9 @@ class App:
             raise ApiError(503, "not_ready", "the service is shutting down", headers=[("retry-after", "1")]) from None
         except Exception:
             self._service.log.write("error", "internal_error", request_id=request.id, traceback=traceback.format_exc())
-            raise ApiError(500, "internal_error", "the service failed on this request; its log has the reason") from None
+            raise ApiError(
+                500, "internal_error", "the service failed on this request; its log has the reason"
+            ) from None
 
     async def _send(self, request: Request, response: Response, send: Send) -> None:
         headers = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -68,15 +69,15 @@ class Request:
                 if message["type"] == "http.disconnect" or not message["more_body"]:
                     return
 
-        try:
+        with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(read(), _DISCARD_S)
-        except asyncio.TimeoutError:
-            pass
 
     def _check_type(self) -> None:
         encoding = self._headers.get(b"content-encoding", b"identity").strip().lower()
         if encoding not in (b"identity", b""):
-            raise ApiError(415, "unsupported_media_type", "Content-Encoding is not supported here: send the body as it is")
+            raise ApiError(
+                415, "unsupported_media_type", "Content-Encoding is not supported here: send the body as it is"
+            )
         content_type = self._headers.get(b"content-type", b"").strip()
         if content_type and not _JSON_TYPE.fullmatch(content_type):
             raise ApiError(415, "unsupported_media_type", "Content-Type must be application/json, in UTF-8")

@@ -10,6 +10,7 @@ from modelship_service import tracebacks
 from modelship_service.deadline import Deadline
 from modelship_service.errors import ApiError
 from modelship_service.messages import Request, Response
+from modelship_service.rows import OutputError
 from modelship_service.service import Served, Service
 from modelship_service.worker import ModelRaised, QueueFull
 
@@ -59,9 +60,12 @@ async def predict(service: Service, request: Request) -> Response:
         headers = [("retry-after", str(full.retry_after))]
         raise ApiError(429, "overloaded", "too many rows are waiting: try again later", headers=headers) from None
     except ModelRaised as raised:
-        shown = tracebacks.format_for_user(raised.error)
-        reason = tracebacks.summary(raised.error)
-        service.log.write("error", "model_error", request_id=request.id, reason=reason, traceback=shown)
+        if isinstance(raised.error, OutputError):
+            why = {"reason": str(raised.error)}
+        else:
+            shown = tracebacks.format_for_user(raised.error)
+            why = {"reason": tracebacks.summary(raised.error), "traceback": shown}
+        service.log.write("error", "model_error", request_id=request.id, **why)
         raise ApiError(500, "model_error", "the model failed on this request; its log has the reason") from None
 
 

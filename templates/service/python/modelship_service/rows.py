@@ -138,7 +138,7 @@ def _rows_of(body: bytes) -> msgspec.Raw | None:
     except (RecursionError, UnicodeDecodeError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else "it is not UTF-8"
         raise _bad_json(reason) from None
-    return None if rows is msgspec.UNSET else rows  # type: ignore[return-value]
+    return None if rows is msgspec.UNSET else rows
 
 
 def _bad_json(reason: str) -> ApiError:
@@ -208,7 +208,9 @@ def _row_type(model: type, hint: Any, what: str, line: int | None) -> type[BaseM
     if typing.get_origin(hint) not in (list, collections.abc.Sequence) or len(items) != 1:
         raise SignatureError(f"{place} is annotated {_shown(hint)}, which is no list; expected: {EXPECTED}", line)
     if not (inspect.isclass(items[0]) and issubclass(items[0], BaseModel)):
-        raise SignatureError(f"{place} is a list of {_shown(items[0])}, which is no pydantic model; expected: {EXPECTED}", line)
+        raise SignatureError(
+            f"{place} is a list of {_shown(items[0])}, which is no pydantic model; expected: {EXPECTED}", line
+        )
     return items[0]
 
 

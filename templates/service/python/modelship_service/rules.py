@@ -51,9 +51,7 @@ def broken_rules(error: ValidationError, start: str, names: Collection[str]) -> 
     if error.error_count() > _TOO_MANY:
         return [{"path": start or "body", "rule": f"{error.error_count()} rules are broken", "type": "too_many"}]
     found = error.errors(include_url=False, include_input=False)
-    return [
-        {"path": _path(start, one["loc"], names), "rule": _rule(one), "type": one["type"]} for one in found[:SHOWN]
-    ]
+    return [{"path": _path(start, one["loc"], names), "rule": _rule(one), "type": one["type"]} for one in found[:SHOWN]]
 
 
 def _path(start: str, loc: tuple[int | str, ...], names: Collection[str]) -> str:

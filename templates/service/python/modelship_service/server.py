@@ -40,7 +40,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class Protocol(HttpToolsProtocol):
-    def eof_received(self) -> bool:
+    def eof_received(self) -> bool:  # type: ignore[override]
         """A client that has only finished sending still wants its answer."""
         waiting = self.cycle is not None and not self.cycle.response_complete
         if waiting and not self.cycle.more_body:

@@ -62,7 +62,9 @@ class Service:
     def predict(self, served: Served, rows: Rows) -> asyncio.Future[bytes]:
         """The encoded answer, when the model has made it."""
         assert self._thread is not None
-        return self._thread.submit(lambda: served.schema.encode(served.model.predict(rows.items), rows), len(rows.items))
+        return self._thread.submit(
+            lambda: served.schema.encode(served.model.predict(rows.items), rows), len(rows.items)
+        )
 
     def drain(self, signal_name: str) -> None:
         if self.state != "draining":

@@ -12,7 +12,6 @@ from typing import Any
 from modelship_service import tracebacks
 from modelship_service.rows import RowSchema, SignatureError
 
-
 # Libraries that report their use to their makers unless told not to. A value that is set already is kept.
 NO_TELEMETRY = {"DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "ORT_DISABLE_TELEMETRY": "1"}
 
@@ -86,7 +85,9 @@ def _import(project: Path, path: Path, file: str) -> Any:
         sys.path.insert(0, str(project))
     parts = Path(file).with_suffix("").parts
     if not all(part.isidentifier() for part in parts):
-        raise ModelFailed.because("import", f"{file}: Python cannot import a file of this name: use letters, digits and _")
+        raise ModelFailed.because(
+            "import", f"{file}: Python cannot import a file of this name: use letters, digits and _"
+        )
     try:
         module = importlib.import_module(".".join(parts))
     except BaseException as error:

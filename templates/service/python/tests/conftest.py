@@ -20,7 +20,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1]
 PATIENCE_S = 20.0
 
-SUM_MODEL = '''
+SUM_MODEL = """
 import time
 from pathlib import Path
 from typing import Optional
@@ -66,7 +66,7 @@ class Model:
             if row.fault == "surrogate":
                 return [Output.model_construct(total=1.0, label="\\ud800") for _ in rows]
         return [Output(total=sum(row.numbers), label=row.label) for row in rows]
-'''
+"""
 
 
 @dataclass

@@ -122,16 +122,38 @@ def test_a_signal_under_load_loses_nothing_that_was_accepted(start: Any) -> None
 @pytest.mark.parametrize(
     ("change", "stage", "reason", "last"),
     [
-        (("import time", "import nowhere_to_be_found"), "import", "model.py:2: ModuleNotFoundError: No module named", "import nowhere_to_be_found"),
+        (
+            ("import time", "import nowhere_to_be_found"),
+            "import",
+            "model.py:2: ModuleNotFoundError: No module named",
+            "import nowhere_to_be_found",
+        ),
         (("class Input(", "class Input(("), "import", "model.py:8: SyntaxError", None),
-        (('print("loaded by the user\'s code")', 'raise OSError("no weights here")'), "load", "OSError: no weights here", 'raise OSError("no weights here")'),
-        (('print("loaded by the user\'s code")', "raise SystemExit(4)"), "load", "SystemExit: 4", "raise SystemExit(4)"),
+        (
+            ('print("loaded by the user\'s code")', 'raise OSError("no weights here")'),
+            "load",
+            "OSError: no weights here",
+            'raise OSError("no weights here")',
+        ),
+        (
+            ('print("loaded by the user\'s code")', "raise SystemExit(4)"),
+            "load",
+            "SystemExit: 4",
+            "raise SystemExit(4)",
+        ),
         (("class Model:", "class Mod:"), "import", "model.py: no class named Model", None),
-        (("rows: list[Input]) -> list[Output]", "rows)"), "schema", "model.py:25: Model.predict: the argument rows has no annotation", None),
+        (
+            ("rows: list[Input]) -> list[Output]", "rows)"),
+            "schema",
+            "model.py:25: Model.predict: the argument rows has no annotation",
+            None,
+        ),
         (("class Input(BaseModel)", "class Input"), "schema", "which is no pydantic model", None),
     ],
 )
-def test_a_model_that_cannot_be_served_ends_it_at_once(start: Any, change: Any, stage: str, reason: str, last: Any) -> None:
+def test_a_model_that_cannot_be_served_ends_it_at_once(
+    start: Any, change: Any, stage: str, reason: str, last: Any
+) -> None:
     started = time.monotonic()
     service = start(SUM_MODEL.replace(*change))
     assert service.exit_code() == 3
@@ -175,7 +197,8 @@ def test_user_files_do_not_hide_the_librarys(start: Any) -> None:
 
 def test_an_entry_in_a_folder_with_neighbours(start: Any) -> None:
     files = {
-        "src/served.py": "from helpers import double\nfrom src.other import x\n" + SUM_MODEL.replace("class Model", "class Mine"),
+        "src/served.py": "from helpers import double\nfrom src.other import x\n"
+        + SUM_MODEL.replace("class Model", "class Mine"),
         "src/other.py": "x = 1",
         "helpers.py": "def double(x): return 2 * x",
     }
@@ -184,7 +207,7 @@ def test_an_entry_in_a_folder_with_neighbours(start: Any) -> None:
 
 def test_libraries_are_told_not_to_report_home_unless_the_user_says_so(start: Any) -> None:
     model = SUM_MODEL.replace("import time", "import os, time").replace(
-        "print(\"loaded by the user's code\")", 'print("telemetry off:", os.getenv("ORT_DISABLE_TELEMETRY"))'
+        'print("loaded by the user\'s code")', 'print("telemetry off:", os.getenv("ORT_DISABLE_TELEMETRY"))'
     )
     quiet, asked = start(model).ready(), start(model, ORT_DISABLE_TELEMETRY="0").ready()
     quiet.until(lambda: "telemetry off: 1" in quiet.stderr or None, "the default")
@@ -214,7 +237,12 @@ def test_the_health_command_follows_readiness(start: Any) -> None:
     service = start(SLOW_TO_LOAD)
 
     def health() -> int:
-        env = {**os.environ, "PYTHONPATH": str(PACKAGE), "MODELSHIP_PORT": str(service.port), "MODELSHIP_HOST": "0.0.0.0"}
+        env = {
+            **os.environ,
+            "PYTHONPATH": str(PACKAGE),
+            "MODELSHIP_PORT": str(service.port),
+            "MODELSHIP_HOST": "0.0.0.0",
+        }
         return subprocess.run([sys.executable, "-m", "modelship_service.health"], env=env).returncode
 
     assert health() == 1

@@ -59,8 +59,13 @@ def wrong_request(chance: random.Random) -> bytes:
     body = chance.choice([mutated, lambda _: chance.choice(WRONG_JSON)])(chance)
     if chance.random() < 0.5:
         return b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-    method = chance.choice([b"POST"] * 8 + [b"GET", b"PUT", b"PATCH", b"HEAD", b"OPTIONS", b"TRACE", b"CONNECT", b"BREW"])
-    path = chance.choice([b"/v1/predict"] * 8 + [b"/", b"/%", b"/%zz", b"*", b"//", b"/v1/../v1/predict", b"http://[::1", b"/\xff", b"/?" + b"q" * 9_000])
+    method = chance.choice(
+        [b"POST"] * 8 + [b"GET", b"PUT", b"PATCH", b"HEAD", b"OPTIONS", b"TRACE", b"CONNECT", b"BREW"]
+    )
+    path = chance.choice(
+        [b"/v1/predict"] * 8
+        + [b"/", b"/%", b"/%zz", b"*", b"//", b"/v1/../v1/predict", b"http://[::1", b"/\xff", b"/?" + b"q" * 9_000]
+    )
     length = chance.choice([len(body)] * 8 + [len(body) + 1, max(0, len(body) - 1), 0, 10**12, 10**30])
     headers = [b"Host: x", b"Content-Length: %d" % length]
     odd = [

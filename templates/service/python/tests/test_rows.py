@@ -1,6 +1,6 @@
 import json
 import math
-from typing import Annotated, Any, Literal, Optional, Union
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -11,7 +11,7 @@ from modelship_service.rows import OutputError, Rows, RowSchema, SignatureError
 
 class Point(BaseModel):
     x: float
-    y: Optional[float] = None
+    y: float | None = None
 
 
 class Cat(BaseModel):
@@ -27,7 +27,7 @@ class Input(BaseModel):
     model_config = ConfigDict(extra="forbid")
     points: list[Point] = Field(default=[], max_length=3)
     by_name: dict[str, float] = {}
-    pet: Optional[Annotated[Union[Cat, Dog], Field(discriminator="kind")]] = None
+    pet: Annotated[Cat | Dog, Field(discriminator="kind")] | None = None
     open_ended: float = Field(default=0.0, allow_inf_nan=True)
     even: int = 0
 
@@ -41,14 +41,14 @@ class Input(BaseModel):
 
 class Output(BaseModel):
     score: float
-    extra: Optional[float] = None
+    extra: float | None = None
 
 
 def schema_of(input_type: Any = Input, output_type: Any = Output, max_rows: int = 3) -> RowSchema:
     return RowSchema(input_type, output_type, max_rows)
 
 
-def refusal(body: Any, schema: Optional[RowSchema] = None) -> ApiError:
+def refusal(body: Any, schema: RowSchema | None = None) -> ApiError:
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
     with pytest.raises(ApiError) as caught:
         (schema or schema_of()).decode(text)
