@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic_core import SchemaValidator
 
-_DATA = frozenset({"cls", "default", "expected", "metadata", "serialization"})
+_DATA = frozenset({"cls", "config", "default", "expected", "metadata", "serialization"})
+_BY_NAME = frozenset({"fields", "choices"})
 _ITEMS = frozenset({"list", "tuple", "set", "frozenset"})
 
 
@@ -24,22 +25,29 @@ def finite_validator(core_schema: Mapping[str, Any]) -> SchemaValidator:
 
 
 def _finite(node: Any, refuse: bool, classes: set[type]) -> Any:
-    if isinstance(node, Mapping):
-        config = node.get("config")
-        if isinstance(config, Mapping) and node.get("type") != "model-field":
-            refuse = not config.get("allow_inf_nan", False)
-        changed = {key: value if key in _DATA else _finite(value, refuse, classes) for key, value in node.items()}
-        kind = node.get("type")
-        if kind == "float":
-            changed.setdefault("allow_inf_nan", not refuse)
-        elif kind in _ITEMS:
-            changed.setdefault("fail_fast", True)
-        elif kind in ("model", "dataclass"):
-            classes.add(node["cls"])
-        return changed
     if isinstance(node, (list, tuple)):
         return type(node)(_finite(item, refuse, classes) for item in node)
-    return node
+    if not isinstance(node, Mapping):
+        return node
+    config = node.get("config")
+    if config:
+        refuse = not config.get("allow_inf_nan", False)
+    changed: dict[str, Any] = {}
+    for key, value in node.items():
+        if key in _DATA:
+            changed[key] = value
+        elif key in _BY_NAME and isinstance(value, Mapping):
+            changed[key] = {name: _finite(item, refuse, classes) for name, item in value.items()}
+        else:
+            changed[key] = _finite(value, refuse, classes)
+    kind = node.get("type")
+    if kind == "float":
+        changed.setdefault("allow_inf_nan", not refuse)
+    elif kind in _ITEMS:
+        changed.setdefault("fail_fast", True)
+    elif kind in ("model", "dataclass"):
+        classes.add(node["cls"])
+    return changed
 
 
 @contextmanager

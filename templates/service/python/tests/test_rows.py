@@ -243,3 +243,21 @@ def test_a_class_that_cannot_be_served_says_what_is_expected(model: Any, message
     with pytest.raises(SignatureError) as caught:
         RowSchema.of(model, 3)
     assert message in str(caught.value)
+
+
+def test_fields_with_names_that_mean_something_elsewhere() -> None:
+    class Odd(BaseModel):
+        type: float
+        config: dict[str, float] = {}
+        default: float = 0.0
+        metadata: float = 0.0
+        fields: list[float] = []
+        cls: str = "float"
+
+    schema = schema_of(Odd)
+    good = b'{"type": 1, "config": {"allow_inf_nan": 1}, "cls": "x"}'
+    assert schema.decode(good).items[0].type == 1.0
+    for wrong in (b'"type": 1e999', b'"type": 1, "config": {"a": 1e999}', b'"type": 1, "default": 1e999'):
+        assert "must be a finite number" in refusal(b"{" + wrong + b"}", schema).message
+    for wrong in (b'"type": 1, "metadata": 1e999', b'"type": 1, "fields": [1e999]'):
+        assert "must be a finite number" in refusal(b"{" + wrong + b"}", schema).message
