@@ -113,7 +113,7 @@ function isChatter(line: string): boolean {
     /^(?: --->|-->)/.test(line) ||
     /^Removing intermediate container [0-9a-f]+$/.test(line) ||
     /^Successfully (built|tagged) \S+$/.test(line) ||
-    /^COMMIT( \S+)?$/.test(line) ||
+    /^(\[\d+\/\d+\] )?COMMIT( \S+)?$/.test(line) ||
     /^[0-9a-f]{64}$/.test(line)
   );
 }
