@@ -44,19 +44,14 @@ async function templates(folder, env) {
     const cwd = join(folder, name);
     const args = ["init", name, "--template", name, "--dir", cwd, "--yes"];
     await run(process.execPath, [join(root, "bin/modelship.js"), ...args], { env, cwd: folder });
-    const pins = join(root, "templates/service/python/requirements-test.txt");
-    projects.push({
-      name: `template ${name}`,
-      cwd,
-      requirements: [join(cwd, "requirements.txt")],
-      constraints: pins,
-    });
+    const files = ["requirements.txt", "requirements-dev.txt"].map((file) => join(cwd, file));
+    projects.push({ name: `template ${name}`, cwd, requirements: files.filter(existsSync) });
   }
   return projects;
 }
 
-async function runProject({ name, cwd, requirements, constraints }, python, folder, env) {
-  const venv = await virtualenv(name, python, requirements, constraints);
+async function runProject({ name, cwd, requirements }, python, folder, env) {
+  const venv = await virtualenv(name, python, requirements);
   const report = join(folder, `${name.replaceAll(" ", "-")}.xml`);
   // The tree stays as it was: no caches beside the sources.
   const quiet = ["-q", "-p", "no:cacheprovider", `--junitxml=${report}`];
@@ -99,9 +94,9 @@ async function findPython() {
 }
 
 /** Kept in the state folder, one for each list of requirements: the second run installs nothing. */
-async function virtualenv(name, python, requirements, constraints) {
+async function virtualenv(name, python, requirements) {
   const key = createHash("sha256").update(python);
-  for (const path of [...requirements, ...(constraints ? [constraints] : [])]) key.update(readFileSync(path));
+  for (const path of requirements) key.update(readFileSync(path));
   const path = statePath("venv", `${name.replaceAll(" ", "-")}-${key.digest("hex").slice(0, 12)}`);
   await step(`virtualenv for the ${name}`, async () => {
     if (existsSync(join(path, "complete"))) return ALREADY;
@@ -109,13 +104,8 @@ async function virtualenv(name, python, requirements, constraints) {
     mkdirSync(statePath("venv"), { recursive: true });
     await run(python, ["-m", "venv", path]);
     const files = requirements.flatMap((file) => ["-r", file]);
-    // pytest itself in the version that the runtime's tests pin.
-    const pytest = constraints ? [pinned(constraints, "pytest")] : [];
-    await run(join(path, bin, "python"), ["-m", "pip", "install", "-q", ...files, ...pytest]);
+    await run(join(path, bin, "python"), ["-m", "pip", "install", "-q", ...files]);
     mkdirSync(join(path, "complete"));
   });
   return path;
 }
-
-const pinned = (file, name) =>
-  new RegExp(`^${name}==[^\\s;\\\\]+`, "m").exec(readFileSync(file, "utf8"))?.[0] ?? name;
