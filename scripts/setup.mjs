@@ -54,8 +54,9 @@ async function main() {
   });
   if (values.clean) return await withLock(clean);
   const env = await ensure({ engine: values.engine, compile: false });
-  if (values["print-env"])
-    for (const [key, value] of Object.entries(env)) process.stdout.write(`export ${key}='${value}'\n`);
+  if (!values["print-env"])
+    return say('Its environment for a shell: eval "$(node scripts/setup.mjs --print-env)"');
+  for (const [key, value] of Object.entries(env)) process.stdout.write(`export ${key}='${value}'\n`);
 }
 
 /** Ends a script as its error says: a plain message for what people can mend, the stack for what is our fault. */
