@@ -1,5 +1,6 @@
 // The suites in the order in which they run: what fails soonest comes first.
 
+import { install, isDebianRoot } from "../setup/apt.mjs";
 import { npm } from "../setup/dependencies.mjs";
 import { root } from "../setup/state.mjs";
 import { canStartOthers } from "../setup.mjs";
@@ -16,12 +17,18 @@ export function suites() {
   }));
   return [
     { name: "check", run: check },
-    { name: "unit", run: (env) => runVitest("unit", env) },
+    { name: "unit", run: unit },
     { name: "service", run: runPytest },
     { name: "integration", engine: "default", run: (env) => runVitest("integration", env) },
     { name: "e2e", engine: "default", run: (env) => runVitest("e2e", env) },
     ...others,
   ];
+}
+
+/** Some need a pseudo-terminal (Python has one) or a shell to complete in; where we may, none of them is skipped for that. */
+async function unit(env) {
+  if (isDebianRoot()) await install("python3", "zsh", "fish");
+  return await runVitest("unit", env);
 }
 
 /** Formatting, lint and types: one check that holds or does not. */
