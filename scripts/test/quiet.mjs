@@ -17,6 +17,12 @@ export async function withReports(work) {
   }
 }
 
+const withoutPasses = (text) =>
+  text
+    .split("\n")
+    .filter((row) => !/^\S*\s*\S*✓/.test(row))
+    .join("\n");
+
 /** Runs to the end and returns the exit code; a runner that hangs is ended and counts as failed. */
 export function runQuietly(command, args, { folder, env, cwd }) {
   const path = join(folder, "output.log");
@@ -26,7 +32,7 @@ export function runQuietly(command, args, { folder, env, cwd }) {
     closeSync(log);
     child.on("error", reject);
     child.on("close", (code, signal) => {
-      if (code !== 0) say(readFileSync(path, "utf8"));
+      if (code !== 0) say(withoutPasses(readFileSync(path, "utf8")));
       if (signal) say(`${command} was ended by ${signal} (at most ${patience / 60_000} minutes)`);
       resolve(code ?? 1);
     });

@@ -7,7 +7,7 @@ export function runVitest(project, env) {
   return withReports(async (folder) => {
     const report = join(folder, "report.json");
     const vitest = join(root, "node_modules/vitest/vitest.mjs");
-    const reporters = ["--reporter=dot", "--reporter=json", `--outputFile.json=${report}`];
+    const reporters = ["--reporter=verbose", "--reporter=json", `--outputFile.json=${report}`];
     const code = await runQuietly(process.execPath, [vitest, "run", "--project", project, ...reporters], {
       folder,
       env,
