@@ -13,7 +13,7 @@ import { baseImages, hasRunMounts, registryOf } from "./dockerfile-text.js";
 import { engineError, engineMessage, isConnectionLoss, statusOf } from "./errors.js";
 import { inspectImage, tagImage } from "./images.js";
 import { jsonLines } from "./json-lines.js";
-import { podmanNetwork, secretFiles } from "./podman-build.js";
+import { podmanNetwork, secretFiles, withLabels } from "./podman-build.js";
 import { isLoopback, registryConfigHeader } from "./registry-auth.js";
 import { type EngineRequest, streamRequest } from "./request.js";
 
@@ -144,7 +144,9 @@ async function classic(
   const registries = images.map(registryOf);
   const headers = await registryConfigHeader(registries, request.credentials);
   const secrets = await secretFiles(request.secrets);
-  const tar = contextTar(request.dockerfile, [...request.files, ...secrets.files]);
+  // Podman gives labels of the query to every image on the way, so that one of a failed build would pass for the result.
+  const dockerfile = podman ? withLabels(request.dockerfile, request.labels) : request.dockerfile;
+  const tar = contextTar(dockerfile, [...request.files, ...secrets.files]);
   // A file that cannot be read destroys the tar, and with it the request; this keeps the first reason.
   tar.on("error", (error: Error) => stop.abort(engineError(error, doing)));
   try {
@@ -153,7 +155,12 @@ async function classic(
       dockerfile: tarDockerfile,
       rm: true,
       forcerm: true,
-      ...(podman && { layers: true, networkmode: undefined, ...podmanNetwork(request.network) }),
+      ...(podman && {
+        layers: true,
+        labels: undefined,
+        networkmode: undefined,
+        ...podmanNetwork(request.network),
+      }),
       // Docker takes registries on loopback as plain HTTP by itself.
       ...(podman && registries.some(isLoopback) && registries.every(isLoopback) && { tlsVerify: false }),
       ...(secrets.options.length > 0 && { secrets: JSON.stringify(secrets.options) }),

@@ -131,6 +131,26 @@ interface ListAnswer {
   Size: number;
 }
 
+/** Podman answers 404 for the whole list when an image goes away while it is made. */
+async function listImages(
+  engine: Engine,
+  query: Record<string, unknown>,
+  signal: AbortSignal | undefined,
+): Promise<ListAnswer[]> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await jsonRequest<ListAnswer[]>(engine.docker, {
+        method: "GET",
+        path: "/images/json",
+        query,
+        signal,
+      });
+    } catch (error) {
+      if (statusOf(error) !== 404 || attempt === 5) throw engineError(error, "listing images");
+    }
+  }
+}
+
 /** Images that carry all of these labels (none named: all images), untagged ones too, the newest first. */
 export async function findImagesByLabel(
   engine: Engine,
@@ -141,14 +161,7 @@ export async function findImagesByLabel(
   const label = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
   // Podman takes an empty filter for a wrong one.
   const query = label.length === 0 ? {} : { filters: JSON.stringify({ label }) };
-  const answer = await jsonRequest<ListAnswer[]>(engine.docker, {
-    method: "GET",
-    path: "/images/json",
-    query,
-    signal,
-  }).catch((error: unknown) => {
-    throw engineError(error, "listing images");
-  });
+  const answer = await listImages(engine, query, signal);
   return answer
     .map((image) => ({
       id: fullId(image.Id),

@@ -35,3 +35,14 @@ export function podmanNetwork(network: string | undefined): Record<string, unkno
     hint: "Use one of these, or leave it out.",
   });
 }
+
+/** The Dockerfile with these labels as its last instruction: only the finished image has them. */
+export function withLabels(dockerfile: string, labels: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(labels).map(([key, value]) => `${quoted(key)}=${quoted(value)}`);
+  return pairs.length === 0 ? dockerfile : `${dockerfile.trimEnd()}\nLABEL ${pairs.join(" ")}\n`;
+}
+
+/** For a Dockerfile, where `$` expands and a line end ends the instruction. */
+function quoted(text: string): string {
+  return `"${text.replace(/[\\"$]/g, "\\$&").replace(/\s*[\r\n]+\s*/g, " ")}"`;
+}

@@ -169,7 +169,8 @@ const readSettings = `if [ -f /run/secrets/${installSecret.settings} ]; then . /
 
 function installing(input: DockerfileInput, commands: readonly string[]): string {
   const mounts = [
-    "--mount=type=cache,id=modelship-pip,target=/root/.cache/pip,sharing=locked",
+    // Shared, as pip allows: a lock can stay with a build that was interrupted, and the next one would wait for ever.
+    "--mount=type=cache,id=modelship-pip,target=/root/.cache/pip",
     secretMount(installSecret.settings),
     secretMount(installSecret.ca),
     ...input.secrets.map((id) => secretMount(id, secretTargets[id])),

@@ -177,29 +177,6 @@ describe("a build that cannot succeed", () => {
     await fails(said, 3, /permission|group/i);
   });
 
-  it("ends with 3 when the engine dies half-way", async () => {
-    const { name, build } = await project(slowInstall);
-    const through = await interruptible(engine.endpoint.host.replace("unix://", ""));
-    const said = await build(["--no-cache"], {
-      env: { DOCKER_HOST: `unix://${through.path}` },
-      during: (_, so) => when(so, "Install requirements.txt", () => setTimeout(through.cut, 1500)),
-    });
-    await fails(said, 3, /stopped answering|engine/i);
-    await nothingLeft(name);
-  });
-
-  it("ends with 130 on Ctrl-C while dependencies install, and leaves nothing", async () => {
-    const { name, build } = await project(slowInstall);
-    const started = performance.now();
-    const said = await build(["--no-cache"], {
-      during: (child, so) =>
-        when(so, "Install requirements.txt", () => setTimeout(() => child.kill("SIGINT"), 1000)),
-    });
-    await fails(said, 130);
-    expect(performance.now() - started).toBeLessThan(60_000);
-    await nothingLeft(name);
-  });
-
   it("ends with 130 on Ctrl-C at any moment", async () => {
     const { name, build } = await project();
     for (const delay of [0, 100, 300, 700]) {
@@ -208,6 +185,34 @@ describe("a build that cannot succeed", () => {
       });
       expect(said.code, said.stderr).toBe(130);
     }
+    await nothingLeft(name);
+  });
+
+  it("ends with 130 on Ctrl-C while dependencies install, and leaves nothing", async () => {
+    const { name, build } = await project(slowInstall);
+    let interrupted = 0;
+    const said = await build([], {
+      during: (child, so) =>
+        when(so, "Install requirements.txt", () =>
+          setTimeout(() => {
+            interrupted = performance.now();
+            child.kill("SIGINT");
+          }, 1000),
+        ),
+    });
+    await fails(said, 130);
+    expect(performance.now() - interrupted).toBeLessThan(5_000);
+    await nothingLeft(name);
+  });
+
+  it("ends with 3 when the engine dies half-way", async () => {
+    const { name, build } = await project(slowInstall);
+    const through = await interruptible(engine.endpoint.host.replace("unix://", ""));
+    const said = await build([], {
+      env: { DOCKER_HOST: `unix://${through.path}` },
+      during: (_, so) => when(so, "Install requirements.txt", () => setTimeout(through.cut, 1500)),
+    });
+    await fails(said, 3, /stopped answering|engine/i);
     await nothingLeft(name);
   });
 });
@@ -233,5 +238,5 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
 const slowInstall = {
   "requirements.txt": "./slow\n",
   "slow/pyproject.toml": ownPackage,
-  "slow/setup.py": backend("time.sleep(60)"),
+  "slow/setup.py": backend("time.sleep(20)"),
 };

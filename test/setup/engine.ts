@@ -33,11 +33,12 @@ export function cleanImagesOf(engine: Engine, name: string): void {
 
 /** An image with one file and no Python, removed when the test ends. */
 export async function imageWithoutPython(engine: Engine): Promise<string> {
-  const name = "modelship-test/empty:1";
+  const name = "modelship.local/empty:1";
   const tar = pack();
   tar.entry({ name: "hello.txt" }, "hello");
   tar.finalize();
-  const [repo, tag] = name.split(":");
+  // Podman takes the whole name as `repo` and has no ear for `tag`.
+  const [repo, tag] = engine.info.kind === "podman" ? [name] : name.split(":");
   const stream = await engine.docker.importImage(tar as unknown as NodeJS.ReadableStream, { repo, tag });
   stream.resume();
   await new Promise((resolve) => stream.on("end", resolve));
