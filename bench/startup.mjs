@@ -33,6 +33,8 @@ for (const name of Object.keys(commands)) {
   const over = limit !== undefined && time / floor > limit;
   missed ||= over;
   const verdict = limit === undefined ? "" : `  (at most ${limit}x${over ? ": MISSED" : ""})`;
-  console.log(`${name.padEnd(24)} ${time.toFixed(1).padStart(7)} ms  ${(time / floor).toFixed(2)}x${verdict}`);
+  console.log(
+    `${name.padEnd(24)} ${time.toFixed(1).padStart(7)} ms  ${(time / floor).toFixed(2)}x${verdict}`,
+  );
 }
 process.exitCode = missed ? 1 : 0;
