@@ -39,10 +39,7 @@ export async function clean() {
     unmount(runDir);
     for (const folder of [stateDir, runDir]) rmSync(folder, { recursive: true, force: true });
   });
-  if (isDebianRoot())
-    say(
-      "Debian packages that were installed stay: docker.io docker-registry iptables mmdebstrap podman and what they need.",
-    );
+  if (isDebianRoot()) say("Debian packages that were installed stay, docker.io and mmdebstrap among them.");
 }
 
 /** An engine of our own goes with all its data; from any other only what we put there is taken. */
