@@ -11,14 +11,20 @@ const longestLine = 300;
  * The error of a failed build.
  *
  * `step` is the failing step as the builder names it (`[builder 2/5] RUN ...`; empty where none was reached), `lines`
- * what it printed, `message` what the engine said in the end. Pure: knows nothing but these words.
+ * what it printed, `message` what the engine said in the end, `title` what the caller calls the step.
+ * Pure: knows nothing but these words.
  */
-export function explainBuildFailure(step: string, lines: readonly string[], message: string): UserError {
+export function explainBuildFailure(
+  step: string,
+  lines: readonly string[],
+  message: string,
+  title?: string,
+): UserError {
   const cleaned = message.replace(
     /^failed to solve with frontend \S+: (failed to create LLB definition: )?/,
     "",
   );
-  const name = instruction(step);
+  const name = title ?? instruction(step);
   return (
     baseImage(step, cleaned) ??
     beforeSteps(cleaned) ??

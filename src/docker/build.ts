@@ -37,6 +37,8 @@ export interface BuildRequest {
   credentials: CredentialSource;
   /** A stage to stop at. */
   target?: string | undefined;
+  /** What an error calls a step, by the builder's name for it; the instruction itself where there is no title. */
+  titleOf?: ((step: string) => string | undefined) | undefined;
 }
 
 export interface BuildOutcome {
@@ -125,7 +127,10 @@ async function withBuildKit(
       file: Buffer.alloc(0),
       signal: stop.signal,
     } as const;
-    return await follow(engine, ask, new BuildKitReading(on), stop.signal);
+    return await follow(engine, ask, new BuildKitReading(on), {
+      signal: stop.signal,
+      titleOf: request.titleOf,
+    });
   } finally {
     session.close();
   }
@@ -166,7 +171,10 @@ async function classic(
       ...(secrets.options.length > 0 && { secrets: JSON.stringify(secrets.options) }),
     };
     const ask = { method: "POST", path: "/build", query, headers, file: tar, signal: stop.signal } as const;
-    return await follow(engine, ask, new ClassicReading(on), stop.signal);
+    return await follow(engine, ask, new ClassicReading(on), {
+      signal: stop.signal,
+      titleOf: request.titleOf,
+    });
   } finally {
     tar.destroy();
   }
@@ -189,7 +197,7 @@ async function follow(
   engine: Engine,
   request: EngineRequest,
   reading: BuildReading,
-  signal: AbortSignal,
+  { signal, titleOf }: { signal: AbortSignal; titleOf: BuildRequest["titleOf"] },
 ): Promise<BuildOutcome> {
   let stream: IncomingMessage | undefined;
   try {
@@ -202,7 +210,7 @@ async function follow(
   } catch (error) {
     reading.finish();
     // The row that says why can be the last one before the connection goes.
-    if (reading.error !== undefined && !signal.aborted) throw failure(reading);
+    if (reading.error !== undefined && !signal.aborted) throw failure(reading, titleOf);
     const refused = statusOf(error) !== undefined && !isConnectionLoss(error);
     if (refused) throw explainBuildFailure("", [], engineMessage(error));
     throw error;
@@ -210,7 +218,7 @@ async function follow(
     stream?.destroy();
   }
   reading.finish();
-  if (reading.error !== undefined) throw failure(reading);
+  if (reading.error !== undefined) throw failure(reading, titleOf);
   const image = reading.imageId === undefined ? undefined : await inspectImage(engine, reading.imageId);
   if (image === undefined)
     throw new UserError("build_failed", "The engine ended the build without an image.", {
@@ -220,9 +228,9 @@ async function follow(
   return { id: image.id, steps: reading.steps, cachedSteps: reading.cachedSteps };
 }
 
-function failure(reading: BuildReading): UserError {
-  const step = reading.failedStep;
-  return explainBuildFailure(step?.name ?? "", step?.lines ?? [], reading.error ?? "");
+function failure(reading: BuildReading, titleOf: BuildRequest["titleOf"]): UserError {
+  const { name = "", lines = [] } = reading.failedStep ?? {};
+  return explainBuildFailure(name, lines, reading.error ?? "", titleOf?.(name));
 }
 
 function mountsUnsupported(engine: Engine): UserError {

@@ -14,7 +14,7 @@ import type { InstallSettings } from "./install-settings.js";
 import { Label } from "./label-names.js";
 import { type ImagePlan, planImage } from "./plan.js";
 import { type BuildOptions, type Prepared, prepareBuild } from "./prepare.js";
-import { buildProgress } from "./progress.js";
+import { buildProgress, stepTitles } from "./progress.js";
 import { secretReaders } from "./secrets.js";
 
 export interface BuildResult {
@@ -66,8 +66,9 @@ export async function buildImage(options: BuildOptions): Promise<BuildResult> {
     });
   }
   report({ type: "note", message: `Base image ${plan.base.reference}: ${plan.base.reason}` });
-  const request = buildRequest(plan, settings, options);
-  const outcome = await engineBuild(engine, request, buildProgress(plan.stages, report), signal);
+  const titleOf = stepTitles(plan.stages);
+  const request = { ...buildRequest(plan, settings, options), titleOf };
+  const outcome = await engineBuild(engine, request, buildProgress(titleOf, report), signal);
   const image = await inspectImage(engine, outcome.id);
   if (!image) throw new UserError("build_failed", "The engine built an image and then did not have it.");
   const steps = { total: outcome.steps, cached: outcome.cachedSteps };

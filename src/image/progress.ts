@@ -6,18 +6,11 @@ import type { DockerfileStage } from "./dockerfile.js";
  * Turns the engine's steps into tasks with the titles of our own Dockerfile. Steps that only set metadata, and the
  * engine's internal ones, stay silent unless they fail.
  */
-export function buildProgress(
-  stages: readonly DockerfileStage[],
-  report: Reporter,
-): (event: BuildEvent) => void {
-  const titles = new Map<string, string>();
-  for (const step of stages.flatMap((stage) => stage.steps)) {
-    if (step.title) titles.set(normalise(step.instruction), step.title);
-  }
+export function buildProgress(titleOf: StepTitles, report: Reporter): (event: BuildEvent) => void {
   const shown = new Map<string, string>();
   return (event) => {
     if (event.type === "step") {
-      const title = shown.get(event.id) ?? titleOf(event.name, titles);
+      const title = shown.get(event.id) ?? titleOf(event.name);
       if (title === undefined && event.state !== "failed") return;
       const text = title ?? event.name;
       if (event.state === "started" || !shown.has(event.id)) {
@@ -48,10 +41,18 @@ export function buildProgress(
   };
 }
 
-function titleOf(name: string, titles: ReadonlyMap<string, string>): string | undefined {
-  if (name.startsWith("exporting to ")) return "Export the image";
-  const instruction = normalise(name.replace(/^\[[^\]]*\]\s*/, "").replace(/^Step \d+\/\d+ ?: ?/i, ""));
-  return titles.get(instruction);
+/** The title of a step by the name that an engine gives it; `undefined` for one that is not worth a line. */
+export type StepTitles = (name: string) => string | undefined;
+
+export function stepTitles(stages: readonly DockerfileStage[]): StepTitles {
+  const titles = new Map<string, string>();
+  for (const step of stages.flatMap((stage) => stage.steps)) {
+    if (step.title) titles.set(normalise(step.instruction), step.title);
+  }
+  return (name) => {
+    if (name.startsWith("exporting to ")) return "Export the image";
+    return titles.get(normalise(name.replace(/^\[[^\]]*\]\s*/, "").replace(/^Step \d+\/\d+ ?: ?/i, "")));
+  };
 }
 
 /** Engines fold continuation lines and spaces, each in its own way. */

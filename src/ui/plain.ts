@@ -2,7 +2,7 @@ import type { ReporterEvent } from "../reporter.js";
 import { formatDuration } from "./format.js";
 import { TaskState } from "./progress.js";
 import { redact } from "./redact.js";
-import { failureLines, type Renderer } from "./renderer.js";
+import type { Renderer } from "./renderer.js";
 import { plainLine } from "./style.js";
 
 export interface PlainOptions {
@@ -58,9 +58,6 @@ export function createPlainRenderer({ write, debug, now = clock }: PlainOptions)
         const state = tasks.get(event.id);
         if (!state) return;
         tasks.delete(event.id);
-        if (event.outcome === "failed" && !debug) {
-          for (const line of state.tail(failureLines)) say(`  | ${line}`);
-        }
         const took = formatDuration(event.seconds ?? now() - state.started);
         const outcome = {
           done: `done in ${took}`,

@@ -15,8 +15,6 @@ export class TaskState {
   detail = "";
   /** What the work printed, oldest first. */
   readonly lines: string[] = [];
-  /** Lines that were dropped to keep memory bounded. */
-  dropped = 0;
   private current: number | undefined;
   private total: number | undefined;
   private unit: "bytes" | undefined;
@@ -44,10 +42,7 @@ export class TaskState {
   output(line: string): void {
     const text = redact(plainLine(line));
     this.lines.push(text);
-    if (this.lines.length > keptLines) {
-      this.lines.shift();
-      this.dropped += 1;
-    }
+    if (this.lines.length > keptLines) this.lines.shift();
   }
 
   /** Bytes a second over the last few seconds, when that means something. */
@@ -75,12 +70,5 @@ export class TaskState {
 
   elapsed(now: number): string {
     return formatDuration(now - this.started);
-  }
-
-  /** The end of what the work printed, for a task that failed: enough to see why, not a whole log. */
-  tail(limit: number): string[] {
-    const hidden = this.dropped + Math.max(0, this.lines.length - limit);
-    const shown = this.lines.slice(-limit);
-    return hidden > 0 ? [`(${hidden} earlier lines; --debug shows them)`, ...shown] : shown;
   }
 }

@@ -6,6 +6,3 @@ export interface Renderer {
   /** Takes what moves off the screen; called once, before the last words. */
   close: () => void;
 }
-
-/** Lines of a failed task's own output that are shown. */
-export const failureLines = 20;

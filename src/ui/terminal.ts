@@ -3,7 +3,7 @@ import type { ReporterEvent } from "../reporter.js";
 import { formatDuration } from "./format.js";
 import { TaskState } from "./progress.js";
 import { redact } from "./redact.js";
-import { failureLines, type Renderer } from "./renderer.js";
+import type { Renderer } from "./renderer.js";
 import { clip, plainLine, type Style } from "./style.js";
 
 export interface TerminalOptions {
@@ -39,9 +39,8 @@ export function createTerminalRenderer({ stream, style, debug }: TerminalOptions
       say(`${style.green(symbols.done)} ${words.join("  ")}  ${style.dim(took)}`);
       return;
     }
-    for (const line of state.tail(debug ? Number.POSITIVE_INFINITY : failureLines)) {
-      say(`  ${style.dim("|")} ${line}`);
-    }
+    // The error that follows shows the lines that tell; all of them are for --debug.
+    if (debug) for (const line of state.lines) say(`  ${style.dim("|")} ${line}`);
     say(`${style.red(symbols.failed)} ${words.join("  ")}  ${style.dim(took)}`);
   };
 
