@@ -170,7 +170,8 @@ function sayWhatIsNext(
 ): void {
   const say = (message: string) => context.report({ type: "note", message });
   const folder = relative(context.cwd, project.dir) || ".";
-  say(`Created ${project.name} in ${folder} from the template ${project.template}: ${project.count} files.`);
+  const place = folder === project.name ? "" : ` in ${folder}`;
+  say(`Created ${project.name}${place} from the template ${project.template}: ${project.count} files.`);
   const steps = folder === "." ? [] : [`cd ${shellWord(folder)}`];
   steps.push(...project.next.filter((line) => !line.startsWith("cd ")));
   say("Next:");

@@ -146,7 +146,7 @@ async function baseImage(
   project: Project | undefined,
 ): Promise<Omit<Check, "name">> {
   if (!project) return { status: "skipped", message: "no project here" };
-  const { reference } = chooseBase(project.config);
+  const { reference } = chooseBase(project);
   if (engine && (await inspectImage(engine, reference))) {
     return { status: "ok", message: `${reference} is on the engine` };
   }

@@ -1,4 +1,5 @@
-import type { ProjectConfig } from "../project/schema.js";
+import type { Project } from "../project/load.js";
+import { projectFileName } from "../project/project-file.js";
 
 export interface BaseChoice {
   reference: string;
@@ -7,9 +8,13 @@ export interface BaseChoice {
 }
 
 /** The base image of a project, and the reason for it. */
-export function chooseBase(config: Pick<ProjectConfig, "python" | "accelerator" | "image">): BaseChoice {
+export function chooseBase({ config, origins }: Pick<Project, "config" | "origins">): BaseChoice {
   if (config.image.base !== null) {
-    return { reference: config.image.base, reason: "it was asked for" };
+    const origin = origins["image.base"];
+    return {
+      reference: config.image.base,
+      reason: `named by ${origin && "name" in origin ? origin.name : projectFileName}`,
+    };
   }
   const reference = `python:${config.python}-slim-bookworm`;
   if (config.accelerator === "cuda") {

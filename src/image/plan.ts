@@ -51,7 +51,7 @@ const keyFormat = 1;
 export function planImage(input: PlanInput): ImagePlan {
   const { project, content, bake, revision } = input;
   const { config } = project;
-  const base = chooseBase(config);
+  const base = chooseBase(project);
   const stages = dockerfileStages({
     base: base.reference,
     requirements: input.requirements,

@@ -55,7 +55,7 @@ export async function prepareBuild(options: BuildOptions): Promise<Prepared> {
   const project = await loadProject({ cwd: options.cwd, dir: options.dir, env, flags: flagValues(options) });
   const { config } = project;
   for (const tag of options.tags ?? []) parseReference(tag);
-  const base = chooseBase(config);
+  const base = chooseBase(project);
   parseReference(base.reference);
   const bake = options.bake ?? true;
   const [content, requirements, revision, settings] = await Promise.all([

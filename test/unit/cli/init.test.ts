@@ -22,9 +22,7 @@ test("init writes a project, says what is next, and prints its folder for script
   const cwd = await folderWith({});
   const { code, stdout, stderr } = await start(["init", "digits", "--template", "sklearn"], { cwd }).ended;
   expect({ code, stdout }).toEqual({ code: 0, stdout: `${join(cwd, "digits")}\n` });
-  expect(stderr).toMatch(
-    /Created digits in digits from the template sklearn: \d+ files\.\nNext:\n {2}cd digits\n {2}/,
-  );
+  expect(stderr).toMatch(/Created digits from the template sklearn: \d+ files\.\nNext:\n {2}cd digits\n {2}/);
   const files = await filesIn(join(cwd, "digits"));
   expect(files).toEqual(
     expect.arrayContaining([
