@@ -2,7 +2,7 @@ import { Option } from "commander";
 import { UserError } from "../errors.js";
 import type { BuildOptions } from "../image/prepare.js";
 import { formatBytes, formatDuration } from "../ui/format.js";
-import type { CommandContext, Define } from "./command.js";
+import { type CommandContext, type Define, surroundings } from "./command.js";
 
 interface Flags {
   tag: string[];
@@ -74,13 +74,7 @@ export default define;
 async function buildOptions(context: CommandContext, flags: Flags): Promise<BuildOptions> {
   const { parseSecret } = await import("../image/secrets.js");
   return {
-    cwd: context.cwd,
-    env: context.env,
-    dir: context.globals.project,
-    host: context.globals.host,
-    context: context.globals.context,
-    report: context.report,
-    signal: context.signal,
+    ...surroundings(context),
     tags: flags.tag,
     buildArgs: Object.fromEntries(flags.buildArg.map((text) => buildArg(text, context.env))),
     secrets: flags.secret.map(parseSecret),

@@ -58,3 +58,8 @@ export type Run = <A extends unknown[]>(
 
 /** Default export of each file in src/commands: adds the command's arguments, options and action to `command`. */
 export type Define = (command: Command, run: Run) => void;
+
+/** What every use case that works on a project or an engine is given. */
+export function surroundings({ cwd, env, globals, report, signal }: CommandContext) {
+  return { cwd, env, dir: globals.project, host: globals.host, context: globals.context, report, signal };
+}

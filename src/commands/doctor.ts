@@ -1,4 +1,4 @@
-import type { Define } from "./command.js";
+import { type Define, surroundings } from "./command.js";
 
 const marks = { ok: "ok  ", warning: "look", failed: "FAIL", skipped: "-   " } as const;
 
@@ -6,14 +6,7 @@ const define: Define = (command, run) => {
   command.action(
     run(async (context) => {
       const { examine } = await import("../doctor/doctor.js");
-      const checks = await examine({
-        cwd: context.cwd,
-        env: context.env,
-        dir: context.globals.project,
-        host: context.globals.host,
-        context: context.globals.context,
-        signal: context.signal,
-      });
+      const checks = await examine(surroundings(context));
       const failed = checks.filter((check) => check.status === "failed");
       const lines = checks.flatMap(({ name, status, message, hint }) => [
         `${marks[status]}  ${name.padEnd(11)}  ${message}`,

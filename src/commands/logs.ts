@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CommandContext, CommandResult, Run } from "./command.js";
+import { type CommandContext, type CommandResult, type Run, surroundings } from "./command.js";
 import { number, printLog } from "./values.js";
 
 interface LogsFlags {
@@ -24,16 +24,10 @@ async function action(
 ): Promise<CommandResult> {
   const { serviceLogs } = await import("../deploy/logs.js");
   const { parseCount, parseSince } = await import("../deploy/limits.js");
-  const { globals, cwd, env, signal } = context;
   const lines: { stream: string; line: string }[] = [];
   const shown = await serviceLogs({
     name,
-    host: globals.host,
-    context: globals.context,
-    dir: globals.project,
-    cwd,
-    env,
-    signal,
+    ...surroundings(context),
     follow: flags.follow ?? false,
     tail: number(flags.tail, (text) => parseCount("--tail", text)),
     since: flags.since === undefined ? undefined : parseSince(flags.since),

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CommandContext, CommandResult, Run } from "./command.js";
+import { type CommandContext, type CommandResult, type Run, surroundings } from "./command.js";
 
 interface PredictFlags {
   input?: string;
@@ -27,20 +27,13 @@ export default function define(command: Command, run: Run): void {
 async function action(context: CommandContext, flags: PredictFlags): Promise<CommandResult> {
   const { predictOnce } = await import("../deploy/predict.js");
   const { parseSeconds } = await import("../deploy/limits.js");
-  const { globals, cwd, env, signal, report } = context;
   const answer = await predictOnce({
     input: flags.input,
     url: flags.url,
     name: flags.name,
     timeout: parseSeconds("--timeout", flags.timeout),
     stdin: process.stdin,
-    host: globals.host,
-    context: globals.context,
-    dir: globals.project,
-    cwd,
-    env,
-    signal,
-    report,
+    ...surroundings(context),
   });
   const text = answer.text(process.stdout.isTTY === true);
   if (text === undefined && !context.json) await write(answer.body);

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CommandContext, CommandResult, Run } from "./command.js";
+import { type CommandContext, type CommandResult, type Run, surroundings } from "./command.js";
 
 export default function define(command: Command, run: Run): void {
   command.option("-a, --all", "Also those that have ended").action(run(action));
@@ -7,8 +7,7 @@ export default function define(command: Command, run: Run): void {
 
 async function action(context: CommandContext, flags: { all?: boolean }): Promise<CommandResult> {
   const { list } = await import("../deploy/list.js");
-  const { globals, env, signal } = context;
-  const services = await list({ ...globals, env, signal, all: flags.all ?? false });
+  const services = await list({ ...surroundings(context), all: flags.all ?? false });
   if (services.length === 0) {
     context.report({ type: "note", message: "No services. `modelship run --detach` starts one." });
   }

@@ -1,5 +1,5 @@
 import { formatBytes, formatDuration } from "../ui/format.js";
-import type { Define } from "./command.js";
+import { type Define, surroundings } from "./command.js";
 
 interface Flags {
   image?: string;
@@ -19,13 +19,7 @@ const define: Define = (command, run) => {
       run(async (context, references: string[], flags: Flags) => {
         const { pushProject } = await import("../image/push.js");
         const { pushed, seconds } = await pushProject({
-          cwd: context.cwd,
-          env: context.env,
-          dir: context.globals.project,
-          host: context.globals.host,
-          context: context.globals.context,
-          report: context.report,
-          signal: context.signal,
+          ...surroundings(context),
           references,
           image: flags.image,
           insecure: flags.insecure ?? false,

@@ -1,5 +1,5 @@
 import { Argument, type Command, Option } from "commander";
-import type { CommandContext, CommandResult, Run } from "./command.js";
+import { type CommandContext, type CommandResult, type Run, surroundings } from "./command.js";
 import { list, number, printLog } from "./values.js";
 
 interface RunFlags {
@@ -62,17 +62,10 @@ async function action(
   const { runService } = await import("../deploy/run.js");
   const { parseCpus, parseGpus, parseMemory, parsePort, parseSeconds } = await import("../deploy/limits.js");
   const given = operands(image, args, command);
-  const { globals, report, signal, env, cwd } = context;
   const service = await runService({
     image: given.image,
     command: given.extra,
-    dir: globals.project,
-    host: globals.host,
-    context: globals.context,
-    cwd,
-    env,
-    report,
-    signal,
+    ...surroundings(context),
     build: flags.build,
     name: flags.name,
     port: number(flags.port, parsePort),

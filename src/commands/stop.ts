@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CommandContext, CommandResult, Run } from "./command.js";
+import { type CommandContext, type CommandResult, type Run, surroundings } from "./command.js";
 
 export default function define(command: Command, run: Run): void {
   command
@@ -16,18 +16,11 @@ async function action(
 ): Promise<CommandResult> {
   const { stopServices } = await import("../deploy/stop.js");
   const { parseSeconds } = await import("../deploy/limits.js");
-  const { globals, cwd, env, signal, report } = context;
   const stopped = await stopServices({
     names,
     all: flags.all ?? false,
     drain: parseSeconds("--timeout", flags.timeout),
-    host: globals.host,
-    context: globals.context,
-    dir: globals.project,
-    cwd,
-    env,
-    signal,
-    report,
+    ...surroundings(context),
   });
   return { json: { stopped }, scriptText: stopped.map(({ name }) => name).join("\n") || undefined };
 }

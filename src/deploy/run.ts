@@ -1,83 +1,27 @@
-import { readFile } from "node:fs/promises";
-import { relative, resolve } from "node:path";
+import { relative } from "node:path";
 import type { Engine } from "../docker/client.js";
 import { connectEngine } from "../docker/connect.js";
-import { inspectContainer, removeContainer, stopContainer } from "../docker/containers.js";
-import { containerLogs, type LogLine } from "../docker/logs.js";
+import { removeContainer } from "../docker/containers.js";
 import { messageOf, throwIfAborted, UserError } from "../errors.js";
 import { Label } from "../image/label-names.js";
 import { loadProject, type Project } from "../project/load.js";
-import { type Reporter, task } from "../reporter.js";
+import { task } from "../reporter.js";
 import { isReady } from "../service/client.js";
 import { remoteHost } from "./address.js";
 import { curlLine } from "./curl.js";
-import {
-  type Environment,
-  mergeEnvironments,
-  parseEnvironmentFile,
-  parseEnvironmentFlags,
-} from "./environment.js";
+import { ending } from "./ending.js";
+import type { Environment } from "./environment.js";
 import { findExample } from "./example.js";
-import { type Ending, notReady, serviceFailed, wasStopped } from "./failure.js";
-import {
-  type ImageOptions,
-  namedImage,
-  projectImage,
-  projectWeights,
-  type ServiceImage,
-  type Weights,
-} from "./image.js";
+import { notReady, serviceFailed } from "./failure.js";
+import { stay } from "./foreground.js";
 import { projectKey } from "./labels.js";
-import type { GpuRequest } from "./limits.js";
 import { freePort, isPortFree } from "./ports.js";
+import { imagePart, type Prepared, prepare, weightsError } from "./prepare.js";
 import { defaultReadySeconds, waitUntilReady } from "./ready.js";
+import type { RunningService, RunOptions } from "./run-options.js";
+import { givenEnvironment, withServiceKeys } from "./service-environment.js";
 import { type ContainerPlan, openFiles } from "./spec.js";
 import { type Started, startPlanned, WeightsNotSeen } from "./start.js";
-
-export interface RunOptions extends ImageOptions {
-  /** Any modelship image; the project's own without it. */
-  image?: string | undefined;
-  /** The project's folder (`--project`). */
-  dir?: string | undefined;
-  /** Bring the project's image up to date first. */
-  build: boolean;
-  /** Name of the service and its container; by default the project's. */
-  name?: string | undefined;
-  /** Port on the engine's machine; 0 for a free one. By default the service's own. */
-  port?: number | undefined;
-  /** Address to listen on. */
-  bind: string;
-  /** `KEY=VALUE` or `KEY`. */
-  environment: readonly string[];
-  environmentFiles: readonly string[];
-  memory?: number | undefined;
-  nanoCpus?: number | undefined;
-  gpus?: GpuRequest | undefined;
-  readOnly: boolean;
-  /** Arguments for the service. */
-  command: readonly string[];
-  /** Seconds to wait for readiness. */
-  timeout?: number | undefined;
-  /** Leave it running; else `runService` returns when the service has ended. */
-  detach: boolean;
-  /** Seconds that a service gets to finish its requests when it is stopped. */
-  drain: number;
-  /** The service is ready; it goes on in the foreground. */
-  onReady?: ((service: RunningService) => void) | undefined;
-  /** Output of a service in the foreground, from its start on. */
-  onLog?: ((line: LogLine) => void) | undefined;
-  /** Takes work to do when the user cannot wait for a clean end; returns a function that takes it back. */
-  lastResort?: ((work: () => Promise<void>) => () => void) | undefined;
-}
-
-export interface RunningService {
-  id: string;
-  name: string;
-  url: string;
-  image: string;
-  /** A line to copy that sends a request. */
-  curl: string;
-}
 
 /**
  * Starts a service and waits until it is ready. In the foreground it stays until the service ends or `signal` fires;
@@ -85,14 +29,12 @@ export interface RunningService {
  */
 export async function runService(options: RunOptions): Promise<RunningService> {
   const { report, signal } = options;
-  const flags = parseEnvironmentFlags(options.environment, options.env);
-  const files = await readEnvironmentFiles(options);
+  const given = await givenEnvironment(options);
   checkNetwork(options.network);
   const project = options.image === undefined ? await findProject(options) : undefined;
   const engine = await connectEngine(options);
   checkReachable(engine, options);
 
-  const given = mergeEnvironments(...files, flags);
   const environment = project ? withServiceKeys(project, given, options.env, report) : given;
   const prepared = await prepare(engine, project, options);
   throwIfAborted(signal);
@@ -150,61 +92,6 @@ export async function runService(options: RunOptions): Promise<RunningService> {
   } finally {
     forget?.();
   }
-}
-
-interface Prepared {
-  image: ServiceImage;
-  /** What has to be mounted. */
-  weights: Weights | undefined;
-}
-
-/** The image, and the model files where it does not hold them. */
-async function prepare(
-  engine: Engine,
-  project: Project | undefined,
-  options: RunOptions,
-  mustBake = false,
-): Promise<Prepared> {
-  if (!project) {
-    return { image: await namedImage(engine, options.image ?? "", options), weights: undefined };
-  }
-  const weights = await projectWeights(project);
-  const remote = remoteHost(engine.endpoint) !== undefined;
-  if (!mustBake && !remote && !weights.readable && options.build) {
-    options.report({
-      type: "note",
-      message: `Not everyone may read ${weights.source}, and the service runs as nobody in particular: the model files go into the image instead of being mounted. \`chmod -R a+rX\` on that folder avoids it.`,
-    });
-  }
-  const bake = mustBake || remote || !weights.readable;
-  const image = await projectImage(engine, project, { build: options.build, bake }, options);
-  return { image, weights: image.labels[Label.weights] === "mounted" ? weights : undefined };
-}
-
-/** Where the image cannot be replaced by one that holds the files, the user has to know. */
-function weightsError(error: unknown, prepared: Prepared): unknown {
-  if (!(error instanceof WeightsNotSeen)) return error;
-  return new UserError(
-    "model_files",
-    `The engine does not see the model files at ${prepared.weights?.source}.`,
-    {
-      why: error.message || "It is on another machine, or in a virtual machine that shares no such folder.",
-      hint: "Build an image that holds them with `modelship build`, and run that.",
-      cause: error,
-    },
-  );
-}
-
-function imagePart({
-  image,
-  weights,
-}: Prepared): Pick<ContainerPlan, "image" | "imageName" | "weights" | "files"> {
-  return {
-    image: image.id,
-    imageName: image.name,
-    files: image.labels[Label.files],
-    weights: weights && { source: weights.source, target: image.labels[Label.files] ?? weights.target },
-  };
 }
 
 async function planContainer(
@@ -299,101 +186,8 @@ async function firstRequest(url: string, project: Project | undefined, cwd: stri
   });
 }
 
-/** The foreground: its output, until it ends by itself or is asked to. */
-async function stay(
-  engine: Engine,
-  service: RunningService,
-  started: Started,
-  options: RunOptions,
-): Promise<void> {
-  const { report, signal } = options;
-  const over = new AbortController();
-  const output = pump(engine, started.id, over.signal, options);
-  const asked = new Promise<"asked">((resolve) => {
-    if (signal?.aborted) resolve("asked");
-    signal?.addEventListener("abort", () => resolve("asked"), { once: true });
-  });
-  try {
-    const why = await Promise.race([started.exit.exited.then(() => "ended" as const), asked]);
-    if (why === "asked") {
-      const title = `Stop ${service.name} (it has ${options.drain} s to finish its requests)`;
-      await task(report, "stop", title, () => stopContainer(engine, started.id, options.drain));
-    }
-    // What it printed last is still on its way.
-    await Promise.race([output, new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
-    if (why === "ended") {
-      const end = await ending(engine, started.id);
-      if (!wasStopped(end)) throw serviceFailed(service.name, end, true);
-      report({ type: "note", message: `${service.name} was stopped.` });
-    }
-    await removeContainer(engine, started.id);
-  } finally {
-    over.abort();
-  }
-}
-
-async function pump(engine: Engine, id: string, signal: AbortSignal, options: RunOptions): Promise<void> {
-  try {
-    for await (const line of containerLogs(engine, id, { follow: true, signal })) options.onLog?.(line);
-  } catch (error) {
-    options.report({ type: "warning", message: `No more logs: ${messageOf(error)}` });
-  }
-}
-
-const linesOfAnEnding = 200;
-
-async function ending(engine: Engine, id: string): Promise<Ending> {
-  const state = await inspectContainer(engine, id);
-  const lines: LogLine[] = [];
-  try {
-    if (state)
-      for await (const line of containerLogs(engine, id, { tail: linesOfAnEnding })) lines.push(line);
-  } catch {
-    // Logs are a help, and some log drivers give none; the ending itself is what has to be told.
-  }
-  return { state, lines };
-}
-
 async function findProject(options: RunOptions): Promise<Project> {
   return loadProject({ cwd: options.cwd, dir: options.dir, env: options.env });
-}
-
-async function readEnvironmentFiles(options: RunOptions): Promise<Environment[]> {
-  return Promise.all(
-    options.environmentFiles.map(async (name) => {
-      try {
-        return parseEnvironmentFile(await readFile(resolve(options.cwd, name)), name, options.env);
-      } catch (cause) {
-        if (cause instanceof UserError) throw cause;
-        throw new UserError("usage", `The file ${name} of --env-file cannot be read.`, {
-          why: messageOf(cause),
-          cause,
-        });
-      }
-    }),
-  );
-}
-
-/** The keys that the project's service accepts, from this machine's environment unless they were given. */
-function withServiceKeys(
-  project: Project,
-  given: Environment,
-  env: NodeJS.ProcessEnv,
-  report: Reporter,
-): Environment {
-  const name = project.config.service.auth.keys_env;
-  const value = name ? env[name] : undefined;
-  if (!name || given.has(name)) return given;
-  if (value === undefined) {
-    report({
-      type: "warning",
-      message: `The service takes its API keys from ${name}, which is not set.`,
-      hint: `Set it here, or pass it with --env-file.`,
-    });
-    return given;
-  }
-  report({ type: "note", message: `Passing ${name} on to the service (service.auth.keys_env).` });
-  return new Map([...given, [name, value]]);
 }
 
 function checkNetwork(network: string | undefined): void {

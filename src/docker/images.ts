@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { throwIfAborted, UserError } from "../errors.js";
 import type { Engine } from "./client.js";
 import { engineError, engineMessage, statusOf } from "./errors.js";
@@ -131,22 +132,22 @@ interface ListAnswer {
   Size: number;
 }
 
-/** Podman answers 404 for the whole list when an image goes away while it is made. */
+const listAttempts = 10;
+
+/** Podman fails the whole list when an image goes away while it is made. */
 async function listImages(
   engine: Engine,
   query: Record<string, unknown>,
   signal: AbortSignal | undefined,
 ): Promise<ListAnswer[]> {
+  const ask = { method: "GET", path: "/images/json", query, signal } as const;
   for (let attempt = 1; ; attempt++) {
     try {
-      return await jsonRequest<ListAnswer[]>(engine.docker, {
-        method: "GET",
-        path: "/images/json",
-        query,
-        signal,
-      });
+      return await jsonRequest<ListAnswer[]>(engine.docker, ask);
     } catch (error) {
-      if (statusOf(error) !== 404 || attempt === 5) throw engineError(error, "listing images");
+      const changing = statusOf(error) === 404 || /image not known/.test(engineMessage(error));
+      if (!changing || attempt === listAttempts) throw engineError(error, "listing images");
+      await setTimeout(100, undefined, { signal });
     }
   }
 }

@@ -1,5 +1,6 @@
 import { appendFile, chmod } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Engine } from "../../src/docker/client.js";
 import { imageHistory, inspectImage } from "../../src/docker/images.js";
@@ -30,8 +31,22 @@ async function project(more: Readonly<Record<string, string | Buffer>> = {}) {
 
 /** Nothing of this project is left on the engine: no image, named or not. */
 async function nothingLeft(name: string): Promise<void> {
+  await engineIsBack();
   expect(await imagesOf(engine, name)).toEqual([]);
   expect(await inspectImage(engine, `${name}:1.0.0`)).toBeUndefined();
+}
+
+/** Podman 4.3 can crash when a build's client goes away; what holds its socket starts it again. */
+async function engineIsBack(): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await imagesOf(engine, "nobody");
+      return;
+    } catch (error) {
+      if (engine.info.kind !== "podman" || attempt === 20) throw error;
+      await sleep(500);
+    }
+  }
 }
 
 describe("modelship build", () => {

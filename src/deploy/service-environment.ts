@@ -1,0 +1,56 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { messageOf, UserError } from "../errors.js";
+import type { Project } from "../project/load.js";
+import type { Reporter } from "../reporter.js";
+import {
+  type Environment,
+  mergeEnvironments,
+  parseEnvironmentFile,
+  parseEnvironmentFlags,
+} from "./environment.js";
+import type { RunOptions } from "./run-options.js";
+
+/** What the user gives a service: files, then flags, then the keys that its project names. */
+export async function givenEnvironment(options: RunOptions): Promise<Environment> {
+  const flags = parseEnvironmentFlags(options.environment, options.env);
+  return mergeEnvironments(...(await readEnvironmentFiles(options)), flags);
+}
+
+async function readEnvironmentFiles(options: RunOptions): Promise<Environment[]> {
+  return Promise.all(
+    options.environmentFiles.map(async (name) => {
+      try {
+        return parseEnvironmentFile(await readFile(resolve(options.cwd, name)), name, options.env);
+      } catch (cause) {
+        if (cause instanceof UserError) throw cause;
+        throw new UserError("usage", `The file ${name} of --env-file cannot be read.`, {
+          why: messageOf(cause),
+          cause,
+        });
+      }
+    }),
+  );
+}
+
+/** The keys that the project's service accepts, from this machine's environment unless they were given. */
+export function withServiceKeys(
+  project: Project,
+  given: Environment,
+  env: NodeJS.ProcessEnv,
+  report: Reporter,
+): Environment {
+  const name = project.config.service.auth.keys_env;
+  const value = name ? env[name] : undefined;
+  if (!name || given.has(name)) return given;
+  if (value === undefined) {
+    report({
+      type: "warning",
+      message: `The service takes its API keys from ${name}, which is not set.`,
+      hint: `Set it here, or pass it with --env-file.`,
+    });
+    return given;
+  }
+  report({ type: "note", message: `Passing ${name} on to the service (service.auth.keys_env).` });
+  return new Map([...given, [name, value]]);
+}
