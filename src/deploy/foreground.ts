@@ -1,10 +1,11 @@
 import type { Engine } from "../docker/client.js";
 import { removeContainer, stopContainer } from "../docker/containers.js";
-import { containerLogs } from "../docker/logs.js";
+import { containerLogs, type LogLine } from "../docker/logs.js";
 import { messageOf } from "../errors.js";
 import { task } from "../reporter.js";
 import { ending } from "./ending.js";
 import { serviceFailed, wasStopped } from "./failure.js";
+import { lastWords, overlapLines } from "./last-words.js";
 import type { RunningService, RunOptions } from "./run-options.js";
 import type { Started } from "./start.js";
 
@@ -17,7 +18,13 @@ export async function stay(
 ): Promise<void> {
   const { report, signal } = options;
   const over = new AbortController();
-  const output = pump(engine, started.id, over.signal, options);
+  const seen: LogLine[] = [];
+  const say = (line: LogLine) => {
+    seen.push(line);
+    if (seen.length > overlapLines) seen.shift();
+    options.onLog?.(line);
+  };
+  const output = pump(engine, started.id, over.signal, say, options);
   const asked = new Promise<"asked">((resolve) => {
     if (signal?.aborted) resolve("asked");
     signal?.addEventListener("abort", () => resolve("asked"), { once: true });
@@ -30,6 +37,8 @@ export async function stay(
     }
     // What it printed last is still on its way.
     await Promise.race([output, new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
+    over.abort();
+    for (const line of await unheard(engine, started.id, seen)) say(line);
     if (why === "ended") {
       const end = await ending(engine, started.id);
       if (!wasStopped(end)) throw serviceFailed(service.name, end, true);
@@ -41,10 +50,22 @@ export async function stay(
   }
 }
 
-async function pump(engine: Engine, id: string, signal: AbortSignal, options: RunOptions): Promise<void> {
+/** Podman ends a followed log with the container, and can lose the last lines; the log itself has them. */
+async function unheard(engine: Engine, id: string, seen: readonly LogLine[]): Promise<LogLine[]> {
+  const { lines } = await ending(engine, id);
+  return lastWords(seen, lines.slice(-overlapLines));
+}
+
+async function pump(
+  engine: Engine,
+  id: string,
+  signal: AbortSignal,
+  say: (line: LogLine) => void,
+  { report }: RunOptions,
+): Promise<void> {
   try {
-    for await (const line of containerLogs(engine, id, { follow: true, signal })) options.onLog?.(line);
+    for await (const line of containerLogs(engine, id, { follow: true, signal })) say(line);
   } catch (error) {
-    options.report({ type: "warning", message: `No more logs: ${messageOf(error)}` });
+    report({ type: "warning", message: `No more logs: ${messageOf(error)}` });
   }
 }
