@@ -83,13 +83,15 @@ function dependencySteps(input: DockerfileInput): DockerfileStep[] {
     for (const name of input.buildArgs) steps.push({ instruction: `ARG ${name}` });
   }
   if (requirements.kind === "pip") {
-    const check = requirements.hashed ? "--require-hashes" : "-c ../runtime/constraints.txt";
+    const file = shellWord(requirements.file);
     steps.push({
       title: `Install ${requirements.file}`,
-      instruction: installing(input, [
-        `cd requirements`,
-        `${pip} ${check} -r ${shellWord(requirements.file)}`,
-      ]),
+      instruction: installing(
+        input,
+        requirements.hashed
+          ? ["cd requirements", `${pip} --require-hashes -r ${file}`, "cd ..", fits(pip)]
+          : ["cd requirements", `${pip} -c ../runtime/constraints.txt -r ${file}`],
+      ),
     });
   } else if (requirements.kind === "uv") {
     steps.push({
@@ -99,6 +101,7 @@ function dependencySteps(input: DockerfileInput): DockerfileStep[] {
         "python3 -m pip --python /opt/uv/bin/python install --require-hashes -r runtime/uv.txt",
         "/opt/uv/bin/uv export --project requirements --frozen --no-dev --no-emit-project --quiet -o exported.txt",
         `${pip} --require-hashes -r exported.txt`,
+        fits(pip),
       ]),
     });
   }
@@ -110,6 +113,11 @@ function dependencySteps(input: DockerfileInput): DockerfileStep[] {
       `find ${venv} -depth -exec touch -h -d @${fixedTime} {} +`,
   });
   return steps;
+}
+
+/** pip takes no constraints beside hashes, so whether a lock is within them is asked afterwards, without an index. */
+function fits(pip: string): string {
+  return `${pip} --no-index --no-deps --quiet -r runtime/constraints.txt`;
 }
 
 function serviceSteps(input: DockerfileInput): DockerfileStep[] {

@@ -76,6 +76,7 @@ describe("the plan of an image", () => {
       buildArgs: { CMAKE_ARGS: "-DX=1" },
     });
     expect(dockerfile).toContain("--require-hashes -r requirements.txt");
+    expect(dockerfile).toContain("--no-index --no-deps --quiet -r runtime/constraints.txt");
     expect(dockerfile).toContain("--mount=type=secret,id=netrc,target=/root/.netrc");
     expect(dockerfile).toContain("ARG CMAKE_ARGS\n");
     expect(dockerfile).not.toContain("-DX=1");
