@@ -36,7 +36,7 @@ describe.skipIf(!has("bash"))("bash", () => {
     const program = `${text}
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _modelship
 printf '%s\\n' "\${COMPREPLY[@]}"`;
-    const { stdout, stderr } = spawnSync("bash", ["-c", program, "bash", ...words], {
+    const { stdout, stderr } = spawnSync("bash", ["--norc", "-c", program, "bash", ...words], {
       cwd,
       encoding: "utf8",
     });
@@ -81,7 +81,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
   });
 
   test("the script is valid for shells that stop at every error", () => {
-    const { status, stderr } = spawnSync("bash", ["-euc", `${text}\ncomplete -p modelship`], {
+    const { status, stderr } = spawnSync("bash", ["--norc", "-euc", `${text}\ncomplete -p modelship`], {
       encoding: "utf8",
     });
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
