@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -9,6 +9,7 @@ import { imagesOf, networkFlags, testEngine } from "../setup/engine.js";
 /** The packed tarball, installed as a user installs it, and the five commands typed one after the other. */
 const registry = process.env.MODELSHIP_TEST_REGISTRY ?? "";
 let folder: string;
+let tarball: string;
 let home: string;
 
 async function npx(args: readonly string[], options: Partial<CliOptions> = {}): Promise<Said> {
@@ -35,7 +36,7 @@ beforeAll(async () => {
   const repository = join(import.meta.dirname, "../..");
   const packed = await run("npm", ["pack", "--silent", "--pack-destination", folder], { cwd: repository });
   expect(packed.code, packed.stderr).toBe(0);
-  const tarball = join(folder, packed.stdout.trim().split("\n").at(-1) ?? "");
+  tarball = join(folder, packed.stdout.trim().split("\n").at(-1) ?? "");
   const installed = await run(
     "npm",
     ["install", "--silent", "--no-audit", "--no-fund", "--prefix", home, tarball],
@@ -48,6 +49,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe("the packed tarball", () => {
   it("is small and holds what users need, and nothing of ours", async () => {
+    expect((await stat(tarball)).size).toBeLessThan(500_000);
     const root = join(home, "node_modules/modelship");
     const files = await readdir(root, { recursive: true });
     expect(files).toContain("dist/modelship.schema.json");
