@@ -5,9 +5,9 @@ import { formatBytes, formatDuration } from "../ui/format.js";
 import { type CommandContext, type Define, surroundings } from "./command.js";
 
 interface Flags {
-  tag: string[];
-  buildArg: string[];
-  secret: string[];
+  tag?: string[];
+  buildArg?: string[];
+  secret?: string[];
   cache: boolean;
   pull?: boolean;
   base?: string;
@@ -20,7 +20,7 @@ interface Flags {
   dryRun?: boolean;
 }
 
-const collect = (value: string, all: string[]) => [...all, value];
+const collect = (value: string, all: string[] = []) => [...all, value];
 
 const define: Define = (command, run) => {
   command
@@ -28,15 +28,13 @@ const define: Define = (command, run) => {
       "-t, --tag <name:tag>",
       "Name the image (repeatable); default: name and version, and the git revision",
       collect,
-      [],
     )
     .option(
       "--build-arg <KEY=VALUE>",
       "Environment of dependency installs (repeatable; not for secrets)",
       collect,
-      [],
     )
-    .option("--secret <id=ID,src=FILE|env=VAR>", "Secret for dependency installs (repeatable)", collect, [])
+    .option("--secret <id=ID,src=FILE|env=VAR>", "Secret for dependency installs (repeatable)", collect)
     .option("--no-cache", "Build every step again")
     .option("--pull", "Fetch the base image again")
     .option("--base <image>", "Base image; it must have python3 with pip and venv")
@@ -75,9 +73,9 @@ async function buildOptions(context: CommandContext, flags: Flags): Promise<Buil
   const { parseSecret } = await import("../image/secrets.js");
   return {
     ...surroundings(context),
-    tags: flags.tag,
-    buildArgs: Object.fromEntries(flags.buildArg.map((text) => buildArg(text, context.env))),
-    secrets: flags.secret.map(parseSecret),
+    tags: flags.tag ?? [],
+    buildArgs: Object.fromEntries((flags.buildArg ?? []).map((text) => buildArg(text, context.env))),
+    secrets: (flags.secret ?? []).map(parseSecret),
     noCache: !flags.cache,
     pull: flags.pull ?? false,
     bake: flags.bake,
