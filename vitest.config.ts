@@ -15,6 +15,8 @@ export default defineConfig({
           globalSetup: ["test/setup/require-engine.ts"],
           fileParallelism: false,
           testTimeout: 180_000,
+          // Podman 4.3 can crash after an interrupted build (a nil pointer in buildah), and is started again.
+          retry: process.env.MODELSHIP_TEST_ENGINE === "podman" ? { count: 2, delay: 3_000 } : 0,
           hookTimeout: 300_000,
         },
       },

@@ -45,7 +45,7 @@ async function abandonedStepsEnd(): Promise<void> {
   if (engine.info.kind !== "podman") return;
   await eventually("the abandoned steps end", 90, async () => {
     const left = await Promise.all(
-      ["pip --python /opt/venv", "pip-runner", "_in_process.py"].map(processesWith),
+      ["pip\0--python\0/opt/venv", "pip-runner", "_in_process.py"].map(processesWith),
     );
     return left.every((count) => count === 0);
   });
