@@ -12,6 +12,7 @@ import {
 } from "./json.js";
 import { createPlainRenderer } from "./plain.js";
 import type { Renderer } from "./renderer.js";
+import { traceRequests } from "./requests.js";
 import { createStyle } from "./style.js";
 import { createTerminalRenderer } from "./terminal.js";
 
@@ -54,6 +55,7 @@ export function createOutput({ args, env, stdin, stdout, stderr }: OutputOptions
 
   const print = (line: string) => void stdout.write(line.endsWith("\n") ? line : `${line}\n`);
   const renderer = createRenderer();
+  if (debug) traceRequests((line) => renderer.report({ type: "note", message: `debug: ${line}` }));
 
   function createRenderer(): Renderer {
     if (quiet) return { report: () => {}, close: () => {} };
