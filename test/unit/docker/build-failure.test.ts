@@ -108,6 +108,6 @@ test("uv and npm are understood too", () => {
   expect(explainBuildFailure("[2/2] RUN uv pip install numpy==99", uv, "exit code: 1").excerpt[1]).toContain(
     "numpy==99",
   );
-  const npm = ["npm error code E404", "npm error 404 Not Found - GET https://registry.npmjs.org/nothere"];
+  const npm = ["npm error code E404", "npm error 404 Not Found - GET https://npm.example/nothere"];
   expect(explainBuildFailure("[2/2] RUN npm ci", npm, "exit code: 1").why).toContain("E404");
 });
