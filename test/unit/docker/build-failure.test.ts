@@ -19,7 +19,11 @@ const expected: Record<string, { code?: string; says: RegExp; hint?: RegExp; sho
   notfound: { says: /has no numpy==99\.1/, shows: /^ERROR: No matching distribution found/ },
   nopkg: { says: /has no no-such-package/, shows: /^ERROR: Could not find a version/ },
   nonet: { says: /host name could not be resolved/, hint: /--network/, shows: /name resolution/ },
-  cert: { says: /TLS certificate could not be verified/, hint: /--ca-cert/, shows: /https:\/\/pypi\.org/ },
+  cert: {
+    says: /TLS certificate could not be verified/,
+    hint: /--ca-cert/,
+    shows: /https:\/\/index\.example/,
+  },
   badreq: { says: /TLS certificate could not be verified/, hint: /--ca-cert/ },
   proxy: { says: /proxy could not be used/, hint: /HTTPS_PROXY/, shows: /Cannot connect to proxy/ },
   hash: { says: /not the one that the requirements were locked to/, shows: /Expected sha256 0000/ },
