@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { posix } from "node:path";
+import { join, posix } from "node:path";
 import type { ContextFile } from "../docker/context-file.js";
 import { UserError } from "../errors.js";
 import { packagePath } from "../package.js";
@@ -54,7 +54,7 @@ export async function readProjectContent(project: Project): Promise<ProjectConte
     model: {
       files,
       containerPath: posix.join(appFolder, setting),
-      hostPath: posix.join(project.root, setting),
+      hostPath: join(project.root, setting),
       bytes: files.reduce((sum, file) => sum + file.size, 0),
     },
   };
