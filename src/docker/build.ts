@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import { interrupted, throwIfAborted, UserError } from "../errors.js";
+import { setTimeout } from "node:timers/promises";
+import { interrupted, isUserError, throwIfAborted, UserError } from "../errors.js";
 import type { CredentialSource } from "./auth/credential.js";
 import type { BuildEvent, BuildReading, BuildRow } from "./build-events.js";
 import { explainBuildFailure } from "./build-failure.js";
@@ -101,7 +102,31 @@ function interruption(engine: Engine): UserError {
   });
 }
 
+const sessionAttempts = 3;
+
+/**
+ * BuildKit runs equal steps of two builds once. Where the other build was interrupted a moment ago, the step can still
+ * look for that build's session; ours is there, so asking again is enough.
+ */
 async function withBuildKit(
+  engine: Engine,
+  request: BuildRequest,
+  on: (event: BuildEvent) => void,
+  stop: AbortController,
+): Promise<BuildOutcome> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await inOneSession(engine, request, on, stop);
+    } catch (error) {
+      const othersSession =
+        isUserError(error) && /no active sessions?\b/.test(`${error.message} ${error.why}`);
+      if (!othersSession || attempt === sessionAttempts || stop.signal.aborted) throw error;
+      await setTimeout(500 * attempt, undefined, { signal: stop.signal });
+    }
+  }
+}
+
+async function inOneSession(
   engine: Engine,
   request: BuildRequest,
   on: (event: BuildEvent) => void,

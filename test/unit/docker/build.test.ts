@@ -101,6 +101,21 @@ test("an error row counts even when the connection breaks after it", async () =>
   expect((await failureOf(build(engine, request, () => {}))).code).toBe("disk_full");
 });
 
+test("a step that looks for the session of an interrupted build is asked for again", async () => {
+  const lost = rows([{ errorDetail: { message: "no active sessions" }, error: "no active sessions" }]);
+  const built = rows([{ id: "moby.image.id", aux: { ID: id } }]);
+  let asked = 0;
+  const { engine } = await engineWith({
+    "/build": (incoming, response) => (asked++ === 0 ? lost : built)(incoming, response),
+    [`/images/${id}/tag`]: json({}, 201),
+  });
+  expect((await build(engine, request, () => {})).id).toBe(id);
+  expect(asked).toBe(2);
+
+  const { engine: always } = await engineWith({ "/build": lost });
+  expect((await failureOf(build(always, request, () => {}))).code).toBe("build_failed");
+});
+
 test("a refusal before the build is explained", async () => {
   const refusal = json({ message: "dockerfile parse error line 2: unknown instruction: RUNN" }, 400);
   const { engine } = await engineWith({ "/build": refusal }, { DOCKER_BUILDKIT: "0" });
