@@ -2,6 +2,7 @@
 // The main job, from nothing to an answer out of an image that came back from a registry:
 //   npm run demo              (npm run demo -- --clean takes away all that the set-up made)
 import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -59,17 +60,19 @@ function modelship(args, options) {
 }
 
 async function demo(env, docker, folder, containers, images) {
+  // A name of its own: an image that the user has built as "digits" stays theirs, and is not what this demo removes.
+  const name = `digits-${randomBytes(2).toString("hex")}`;
   const inFolder = { env, cwd: folder };
-  const inProject = { env, cwd: join(folder, "digits") };
+  const inProject = { env, cwd: join(folder, name) };
   const request = ["-i", "@examples/request.json"];
 
-  await modelship(["init", "digits", "--template", "sklearn", "--yes"], inFolder);
+  await modelship(["init", name, "--template", "sklearn", "--yes"], inFolder);
   const built = JSON.parse(await modelship(["build", "--json"], inProject));
   images.push(...built.tags);
   const first = JSON.parse(await modelship(["run", "--detach", "--port", "0", "--json"], inProject));
   containers.push(first.id);
   const answer = await modelship(["predict", ...request], inProject);
-  const tag = `${env.MODELSHIP_TEST_REGISTRY}/you/digits:demo`;
+  const tag = `${env.MODELSHIP_TEST_REGISTRY}/you/${name}:demo`;
   images.push(tag);
   const reference = await modelship(["push", tag], inProject);
   if (!/@sha256:[0-9a-f]{64}$/.test(reference))
