@@ -11,14 +11,22 @@ export interface PlainOptions {
   debug: boolean;
   /** Seconds; for tests. */
   now?: () => number;
+  /** Milliseconds until a task that still runs is worth a line of its own; what ends sooner has the line of its end. */
+  patience?: number;
 }
 
 const secondsBetweenProgress = 5;
 const secondsBetweenDetails = 1;
 
-/** For logs: a line when a task starts, a line when it ends, now and then one in between. Nothing moves. */
-export function createPlainRenderer({ write, debug, now = clock }: PlainOptions): Renderer {
-  const tasks = new Map<string, TaskState & { said?: { at: number; detail: string } }>();
+interface PlainTask extends TaskState {
+  said?: { at: number; detail: string };
+  /** Says that the task runs, unless it has ended by then. */
+  announcement?: NodeJS.Timeout;
+}
+
+/** For logs: a line when a task ends, one when it takes a while, now and then one in between. Nothing moves. */
+export function createPlainRenderer({ write, debug, now = clock, patience = 1500 }: PlainOptions): Renderer {
+  const tasks = new Map<string, PlainTask>();
   const say = (line: string) => write(`${line}\n`);
 
   const report = (event: ReporterEvent) => {
@@ -31,9 +39,10 @@ export function createPlainRenderer({ write, debug, now = clock }: PlainOptions)
         if (event.hint) say(`  ${redact(plainLine(event.hint))}`);
         return;
       case "task-started": {
-        const state = new TaskState(event.title, now());
+        const state: PlainTask = new TaskState(event.title, now());
         tasks.set(event.id, state);
-        say(state.title);
+        if (patience === 0) say(state.title);
+        else state.announcement = setTimeout(() => say(state.title), patience).unref();
         return;
       }
       case "task-progress": {
@@ -58,6 +67,7 @@ export function createPlainRenderer({ write, debug, now = clock }: PlainOptions)
         const state = tasks.get(event.id);
         if (!state) return;
         tasks.delete(event.id);
+        clearTimeout(state.announcement);
         const took = formatDuration(event.seconds ?? now() - state.started);
         const outcome = {
           done: `done in ${took}`,
@@ -70,7 +80,10 @@ export function createPlainRenderer({ write, debug, now = clock }: PlainOptions)
       }
     }
   };
-  return { report, close: () => {} };
+  const close = () => {
+    for (const { announcement } of tasks.values()) clearTimeout(announcement);
+  };
+  return { report, close };
 }
 
 function clock(): number {

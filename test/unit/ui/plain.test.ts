@@ -6,7 +6,12 @@ import { createPlainRenderer } from "../../../src/ui/plain.js";
 function render(events: readonly (readonly [number, ReporterEvent])[], debug = false): string[] {
   let time = 0;
   const parts: string[] = [];
-  const renderer = createPlainRenderer({ write: (part) => parts.push(part), debug, now: () => time });
+  const renderer = createPlainRenderer({
+    write: (part) => parts.push(part),
+    debug,
+    now: () => time,
+    patience: 0,
+  });
   for (const [at, event] of events) {
     time = at;
     renderer.report(event);
@@ -14,6 +19,22 @@ function render(events: readonly (readonly [number, ReporterEvent])[], debug = f
   renderer.close();
   return parts.join("").split("\n").slice(0, -1);
 }
+
+test("a task that ends soon is one line, a longer one is told of while it runs", async () => {
+  const parts: string[] = [];
+  const { report, close } = createPlainRenderer({
+    write: (part) => parts.push(part),
+    debug: false,
+    patience: 20,
+  });
+  report({ type: "task-started", id: "a", title: "Quick" });
+  report({ type: "task-started", id: "b", title: "Slow" });
+  report({ type: "task-ended", id: "a", outcome: "done", seconds: 0 });
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  report({ type: "task-ended", id: "b", outcome: "done", seconds: 3 });
+  close();
+  expect(parts).toEqual(["Quick: done in 0.0s\n", "Slow\n", "Slow: done in 3.0s\n"]);
+});
 
 test("a task is a line when it starts and a line when it ends", () => {
   expect(
