@@ -108,7 +108,7 @@ describe.skipIf(!hasPty)("on a terminal", () => {
     expect((await show(events)).screen).toMatch(colours);
     expect((await show(events, { env: { NO_COLOR: "1" } })).screen).not.toMatch(colours);
     const ci = await show(events, { env: { CI: "true" } });
-    expect(staying(ci.screen)).toEqual(["Working", "Working: done in 1.0s", "the result"]);
+    expect(staying(ci.screen)).toEqual(["Working: done in 1.0s", "the result"]);
     expect(ci.screen).not.toContain("\u001b[?25l");
   });
 });
