@@ -5,7 +5,16 @@ import { install } from "./apt.mjs";
 import { answers } from "./engine-api.mjs";
 import { step } from "./say.mjs";
 import { withSbin } from "./shell.mjs";
-import { discard, ensureDir, runDir, startDaemon, statePath, stopDaemon, waitFor } from "./state.mjs";
+import {
+  discard,
+  ensureDir,
+  runDir,
+  runningPid,
+  startDaemon,
+  statePath,
+  stopDaemon,
+  waitFor,
+} from "./state.mjs";
 
 export const defaultHost = "unix:///var/run/docker.sock";
 export const name = "engine-default";
@@ -22,6 +31,11 @@ export async function startDebianEngine() {
       await start();
     });
   });
+}
+
+/** An engine of ours whose bridge another program has deleted answers and can start no container; a restart mends it. */
+export function lostItsBridge() {
+  return runningPid(name) !== undefined && !existsSync("/sys/class/net/docker0");
 }
 
 async function start() {

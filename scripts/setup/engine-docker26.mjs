@@ -45,6 +45,8 @@ export async function startDocker26() {
     await stopDaemon(name);
     for (const file of ["docker-26.pid", "docker-26.sock"])
       rmSync(`${ensureDir(runDir)}/${file}`, { force: true });
+    // What an engine that was killed remembers of its networks makes the next one delete the default engine's docker0.
+    rmSync(`${home()}/data/network`, { recursive: true, force: true });
     const config = {
       "data-root": `${home()}/data`,
       "exec-root": `${runDir}/docker-26`,

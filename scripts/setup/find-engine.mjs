@@ -1,7 +1,7 @@
 // An engine that answers wins; only where there is none, and where we may, one is installed.
 import { isDebianRoot } from "./apt.mjs";
 import { client } from "./engine-api.mjs";
-import { startDebianEngine } from "./engine-debian.mjs";
+import { lostItsBridge, startDebianEngine } from "./engine-debian.mjs";
 import { SetupError, say } from "./say.mjs";
 
 export async function findEngine() {
@@ -10,6 +10,9 @@ export async function findEngine() {
     const chosen = process.env.DOCKER_HOST || process.env.DOCKER_CONTEXT;
     if (chosen || !isDebianRoot())
       throw new SetupError(`${engine.message}\n${chosen ? "" : howToInstall()}`.trim(), 3);
+    await startDebianEngine();
+    engine = await client();
+  } else if (lostItsBridge()) {
     await startDebianEngine();
     engine = await client();
   }

@@ -158,11 +158,20 @@ function explain(error: unknown, plan: ContainerPlan): unknown {
         ? new WeightsNotSeen(why, { cause: error })
         : engineError(error, "starting the container");
     case "network":
-      return new UserError("container_failed", `The engine has no network "${plan.network ?? "default"}".`, {
-        why,
-        hint: "`docker network ls` lists them.",
-        cause: error,
-      });
+      return new UserError(
+        "container_failed",
+        plan.network === undefined
+          ? "The engine's own network is broken."
+          : `The engine has no network "${plan.network}".`,
+        {
+          why,
+          hint:
+            plan.network === undefined
+              ? "Restart the engine, which makes its bridge again, or use --network host."
+              : "`docker network ls` lists them.",
+          cause: error,
+        },
+      );
     case "name":
       return new UserError("container_failed", `A container named "${plan.service}" is there already.`, {
         why,
