@@ -8,10 +8,10 @@ sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]
 import json  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from modelship_service.openapi import model_card  # noqa: E402
+from modelship_service.api.openapi import model_card  # noqa: E402
 from modelship_service.run import EXIT_MODEL, EXIT_SETTINGS  # noqa: E402
 from modelship_service.settings import Settings, SettingsError  # noqa: E402
-from modelship_service.user_model import ModelFailed, UserModel  # noqa: E402
+from modelship_service.model.user_model import ModelFailed, UserModel  # noqa: E402
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from modelship_service.logs import Log, claim_stdout
+from modelship_service.observe.logs import Log, claim_stdout
 from modelship_service.settings import Settings, SettingsError
 
 EXIT_OK = 0
@@ -38,7 +38,7 @@ def _serve(settings: Settings, log: Log, started: float) -> tuple[int, bool]:
     # Imported late: a wrong setting, and a signal, are answered at once.
     import uvloop
 
-    from modelship_service.server import Server, bind
+    from modelship_service.http.server import Server, bind
     from modelship_service.service import Service
 
     try:

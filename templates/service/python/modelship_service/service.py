@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modelship_service.logs import Log
-from modelship_service.openapi import Document, read_example
-from modelship_service.rows import Rows, RowSchema
+from modelship_service.observe.logs import Log
+from modelship_service.api.openapi import Document, read_example
+from modelship_service.schema.rows import Rows, RowSchema
 from modelship_service.settings import Settings
-from modelship_service.user_model import ModelFailed, UserModel
-from modelship_service.worker import ModelRaised, ModelThread
+from modelship_service.model.user_model import ModelFailed, UserModel
+from modelship_service.workers.thread import ModelRaised, ModelThread
 
 
 @dataclass(frozen=True)

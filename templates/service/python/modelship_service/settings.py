@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modelship_service.logs import LEVELS
+from modelship_service.observe.logs import LEVELS
 
 
 class SettingsError(Exception):

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from modelship_service.errors import ApiError
-from modelship_service.rows import OutputError, Rows, RowSchema, SignatureError
+from modelship_service.schema.rows import OutputError, Rows, RowSchema, SignatureError
 
 
 class Point(BaseModel):

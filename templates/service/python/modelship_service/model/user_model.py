@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from modelship_service import tracebacks
-from modelship_service.rows import RowSchema, SignatureError
+from modelship_service.model import tracebacks
+from modelship_service.schema.rows import RowSchema, SignatureError
 
 # Libraries that report their use to their makers unless told not to. A value that is set already is kept.
 NO_TELEMETRY = {"DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "ORT_DISABLE_TELEMETRY": "1"}

@@ -15,9 +15,9 @@ import msgspec
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from modelship_service.app import App
+from modelship_service.http.app import App
 from modelship_service.errors import ApiError
-from modelship_service.logs import ServerLogHandler
+from modelship_service.observe.logs import ServerLogHandler
 from modelship_service.service import Service
 
 _LINGER_S = 0.5

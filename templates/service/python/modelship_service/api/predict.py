@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from modelship_service import tracebacks
-from modelship_service.deadline import Deadline
+from modelship_service.model import tracebacks
+from modelship_service.http.deadline import Deadline
 from modelship_service.errors import ApiError
-from modelship_service.messages import Request, Response
-from modelship_service.rows import OutputError
+from modelship_service.http.request import Request, Response
+from modelship_service.schema.rows import OutputError
 from modelship_service.service import Served, Service
-from modelship_service.worker import ModelRaised, QueueFull
+from modelship_service.workers.thread import ModelRaised, QueueFull
 
 Handler = Callable[[Service, Request], Awaitable[Response]]
 

@@ -9,8 +9,8 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from modelship_service.errors import ApiError
-from modelship_service.messages import ClientGone, Receive, Request, Response, Send
-from modelship_service.routes import PROBES, ROUTES
+from modelship_service.http.request import ClientGone, Receive, Request, Response, Send
+from modelship_service.api.predict import PROBES, ROUTES
 from modelship_service.service import Service
 
 _GONE = 499

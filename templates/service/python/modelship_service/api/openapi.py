@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from modelship_service.errors import ApiError
-from modelship_service.logs import Log
-from modelship_service.rows import RowSchema
+from modelship_service.observe.logs import Log
+from modelship_service.schema.rows import RowSchema
 from modelship_service.settings import Settings
 
 _EXAMPLE_FILE = "examples/request.json"

@@ -7,7 +7,7 @@ import os
 import traceback
 from pathlib import Path
 
-_OURS = str(Path(__file__).resolve().parent) + os.sep
+_OURS = str(Path(__file__).resolve().parents[1]) + os.sep
 _IMPORT = (str(importlib.__file__), "<frozen importlib")
 
 

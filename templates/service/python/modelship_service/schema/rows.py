@@ -15,8 +15,8 @@ from pydantic.json_schema import models_json_schema
 from pydantic_core import SchemaValidator, ValidationError
 
 from modelship_service.errors import ApiError
-from modelship_service.finite import finite_validator
-from modelship_service.rules import broken_rules
+from modelship_service.schema.finite import finite_validator
+from modelship_service.schema.rules import broken_rules
 
 EXPECTED = "def predict(self, rows: list[Input]) -> list[Output], where Input and Output are pydantic models"
 REF = "#/components/schemas/{model}"

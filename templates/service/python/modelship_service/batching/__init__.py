@@ -1,0 +1,1 @@
+"""Rows of many requests in one call of the model."""

@@ -1,0 +1,1 @@
+"""The HTTP server and the one layer around the handlers."""

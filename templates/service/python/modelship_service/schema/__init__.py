@@ -1,0 +1,1 @@
+"""What a model takes and gives, read once from its annotations."""
