@@ -9,8 +9,15 @@ export function remoteHost(endpoint: Endpoint): string | undefined {
 
 /** The address under which a port that is bound to `address` on the engine's machine is reached from here. */
 export function serviceUrl(endpoint: Endpoint, address: string, port: number): string {
-  const remote = remoteHost(endpoint);
+  return `http://${remoteHost(endpoint) ?? localHost(address)}:${port}`;
+}
+
+/** The address of a service on this machine that listens on `address`. */
+export function localUrl(address: string, port: number): string {
+  return `http://${localHost(address)}:${port}`;
+}
+
+function localHost(address: string): string {
   const anywhere = address === "0.0.0.0" || address === "::" || address === "";
-  const host = remote ?? (anywhere ? "127.0.0.1" : address.includes(":") ? `[${address}]` : address);
-  return `http://${host}:${port}`;
+  return anywhere ? "127.0.0.1" : address.includes(":") ? `[${address}]` : address;
 }

@@ -1,6 +1,7 @@
 import { access } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import type { Project } from "../project/load.js";
+import { curlLine } from "./curl.js";
 
 /** The project's example request, as the templates write it; `undefined` where there is none. */
 export async function findExample(project: Project): Promise<string | undefined> {
@@ -9,4 +10,14 @@ export async function findExample(project: Project): Promise<string | undefined>
     () => path,
     () => undefined,
   );
+}
+
+/** A line to copy that sends the project's example to a service. */
+export async function firstRequest(url: string, project: Project | undefined, cwd: string): Promise<string> {
+  const example = project && (await findExample(project));
+  return curlLine({
+    url,
+    file: example ? relative(cwd, example) : "request.json",
+    key: Boolean(project?.config.service.auth.keys_env),
+  });
 }

@@ -1,5 +1,15 @@
 import { connect, createServer } from "node:net";
 import { systemCode } from "../errors.js";
+import type { Reporter } from "../reporter.js";
+
+/** The port that was asked for, 0 standing for any, or a free one where it is in use. */
+export async function choosePort(address: string, wanted: number, report: Reporter): Promise<number> {
+  if (wanted === 0) return freePort(address);
+  if (await isPortFree(address, wanted)) return wanted;
+  const port = await freePort(address);
+  report({ type: "note", message: `Port ${wanted} is in use; taking ${port}.` });
+  return port;
+}
 
 /** A port of this machine that nobody listens on just now. */
 export function freePort(address: string): Promise<number> {

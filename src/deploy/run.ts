@@ -1,4 +1,3 @@
-import { relative } from "node:path";
 import type { Engine } from "../docker/client.js";
 import { connectEngine } from "../docker/connect.js";
 import { removeContainer } from "../docker/containers.js";
@@ -8,14 +7,13 @@ import { loadProject, type Project } from "../project/load.js";
 import { task } from "../reporter.js";
 import { isReady } from "../service/client.js";
 import { remoteHost } from "./address.js";
-import { curlLine } from "./curl.js";
 import { ending } from "./ending.js";
 import type { Environment } from "./environment.js";
-import { findExample } from "./example.js";
+import { firstRequest } from "./example.js";
 import { notReady, serviceFailed } from "./failure.js";
 import { stay } from "./foreground.js";
 import { projectKey } from "./labels.js";
-import { freePort, isPortFree } from "./ports.js";
+import { choosePort } from "./ports.js";
 import { imagePart, type Prepared, prepare, weightsError } from "./prepare.js";
 import { defaultReadySeconds, waitUntilReady } from "./ready.js";
 import type { RunningService, RunOptions } from "./run-options.js";
@@ -126,7 +124,7 @@ async function planContainer(
     project: project && projectKey(project.root),
     port,
     address: options.bind,
-    hostPort: await choosePort(engine, options, port),
+    hostPort: await hostPort(engine, options, port),
     network: options.network,
     environment,
     command: options.command,
@@ -139,14 +137,10 @@ async function planContainer(
   };
 }
 
-async function choosePort(engine: Engine, options: RunOptions, servicePort: number): Promise<number> {
+async function hostPort(engine: Engine, options: RunOptions, servicePort: number): Promise<number> {
   const wanted = options.port ?? servicePort;
   if (remoteHost(engine.endpoint) !== undefined) return wanted;
-  if (wanted === 0) return freePort(options.bind);
-  if (await isPortFree(options.bind, wanted)) return wanted;
-  const port = await freePort(options.bind);
-  options.report({ type: "note", message: `Port ${wanted} is in use; taking ${port}.` });
-  return port;
+  return choosePort(options.bind, wanted, options.report);
 }
 
 async function becomeReady(
@@ -175,15 +169,6 @@ async function becomeReady(
       if (outcome === "exited") throw serviceFailed(service.name, await ending(engine, started.id), false);
     },
   );
-}
-
-async function firstRequest(url: string, project: Project | undefined, cwd: string): Promise<string> {
-  const example = project && (await findExample(project));
-  return curlLine({
-    url,
-    file: example ? relative(cwd, example) : "request.json",
-    key: Boolean(project?.config.service.auth.keys_env),
-  });
 }
 
 async function findProject(options: RunOptions): Promise<Project> {

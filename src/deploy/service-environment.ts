@@ -9,15 +9,22 @@ import {
   parseEnvironmentFile,
   parseEnvironmentFlags,
 } from "./environment.js";
-import type { RunOptions } from "./run-options.js";
+
+export interface EnvironmentOptions {
+  cwd: string;
+  env: NodeJS.ProcessEnv;
+  /** `KEY=VALUE` or `KEY`. */
+  environment: readonly string[];
+  environmentFiles: readonly string[];
+}
 
 /** What the user gives a service: files, then flags, then the keys that its project names. */
-export async function givenEnvironment(options: RunOptions): Promise<Environment> {
+export async function givenEnvironment(options: EnvironmentOptions): Promise<Environment> {
   const flags = parseEnvironmentFlags(options.environment, options.env);
   return mergeEnvironments(...(await readEnvironmentFiles(options)), flags);
 }
 
-async function readEnvironmentFiles(options: RunOptions): Promise<Environment[]> {
+async function readEnvironmentFiles(options: EnvironmentOptions): Promise<Environment[]> {
   return Promise.all(
     options.environmentFiles.map(async (name) => {
       try {

@@ -1,3 +1,6 @@
+/** Where packages are installed: inside a build, or in a virtualenv on this machine. */
+export type InstallPlace = "build" | "here";
+
 /** What went wrong inside an install step, in a sentence, with the lines of it that tell. */
 export interface InstallFailure {
   why: string;
@@ -8,14 +11,17 @@ export interface InstallFailure {
 interface Rule {
   /** Looked for in every line. */
   match: RegExp;
-  why: (found: RegExpExecArray) => string;
+  why: (found: RegExpExecArray, where: string) => string;
   hint: string;
+  /** The hint outside of builds, where it differs. */
+  hintHere?: string;
   /** Lines to show besides those that pip and its like mark as errors. */
   show?: (lines: readonly string[], at: number) => string[];
   /** Leave out the error lines: they tell of a consequence (`No matching distribution`), not of the cause. */
   alone?: boolean;
 }
 
+const networkHintHere = "Check the network, and behind a proxy set HTTP_PROXY and HTTPS_PROXY.";
 const networkHint =
   "Check the network of builds (--network, the engine's DNS), and behind a proxy set HTTP_PROXY and HTTPS_PROXY; --index-url names another index.";
 
@@ -24,38 +30,43 @@ const rules: readonly Rule[] = [
   {
     match:
       /CERTIFICATE_VERIFY_FAILED|certificate verify failed|invalid peer certificate|SELF_SIGNED_CERT_IN_CHAIN|unable to get local issuer certificate|Certificate verification failed/,
-    why: () => "The package index's TLS certificate could not be verified inside the build.",
+    why: (_, where) => `The package index's TLS certificate could not be verified${where}.`,
     hint: "Name the CA bundle that your network needs with --ca-cert FILE (image.ca_certs in modelship.yaml).",
+    hintHere: "Name the CA bundle that your network needs in SSL_CERT_FILE and PIP_CERT.",
     show: lineItself,
     alone: true,
   },
   {
     match: /ProxyError|Cannot connect to proxy|Tunnel connection failed|Proxy Authentication Required/,
-    why: () => "The proxy could not be used inside the build.",
+    why: (_, where) => `The proxy could not be used${where}.`,
     hint: "Check HTTP_PROXY and HTTPS_PROXY: inside a build, localhost is the build's own machine (or use --network host).",
+    hintHere: "Check HTTP_PROXY and HTTPS_PROXY.",
     show: lineItself,
     alone: true,
   },
   {
     match:
       /Temporary failure in name resolution|Temporary failure resolving '([^']+)'|Name or service not known|getaddrinfo (?:ENOTFOUND|EAI_AGAIN)|dns error|Could not resolve host|failed to lookup address/,
-    why: () => "A host name could not be resolved inside the build.",
+    why: (_, where) => `A host name could not be resolved${where}.`,
     hint: networkHint,
+    hintHere: networkHintHere,
     show: lineItself,
     alone: true,
   },
   {
     match:
       /NewConnectionError|ConnectTimeoutError|ReadTimeoutError|Read timed out|Network is unreachable|Connection (?:refused|timed out|reset by peer)|ECONNREFUSED|ETIMEDOUT|ECONNRESET/,
-    why: () => "The package index could not be reached from inside the build.",
+    why: (_, where) => `The package index could not be reached${where && ` from${where}`}.`,
     hint: networkHint,
+    hintHere: networkHintHere,
     show: lineItself,
     alone: true,
   },
   {
     match: /No space left on device|ENOSPC/,
-    why: () => "The engine's disk is full.",
+    why: (_, where) => (where ? "The engine's disk is full." : "The disk is full."),
     hint: "Free space with `docker system prune`, or move the engine's data root to a larger disk.",
+    hintHere: "Free space on the disk of the project.",
     show: lineItself,
   },
   {
@@ -79,9 +90,10 @@ const rules: readonly Rule[] = [
   {
     match:
       /command '(\S*(?:gcc|g\+\+|cc|clang|cargo|rustc))' failed: No such file|(?:Unable|unable) to find (?:a )?compiler/,
-    why: () =>
-      "A package has no wheel for this Python and platform, and the image has no compiler to build it.",
+    why: (_, where) =>
+      `A package has no wheel for this Python and platform, and ${where ? "the image" : "this machine"} has no compiler to build it.`,
     hint: "Choose a version that has a wheel, or add the compiler: system_packages: [build-essential] in modelship.yaml.",
+    hintHere: "Choose a version that has a wheel, or install a compiler.",
     show: (lines, at) => [lines[at] ?? "", ...lines.filter((line) => /^╰─> [\w.-]+$/.test(line))],
   },
   {
@@ -91,8 +103,10 @@ const rules: readonly Rule[] = [
   },
   {
     match: /Could not open requirements file: .*'([^']+)'/,
-    why: ([, file]) => `The requirements file ${file} is not in the build context.`,
+    why: ([, file], where) =>
+      `The requirements file ${file} is not in the ${where ? "build context" : "project"}.`,
     hint: "Check `requirements:` in modelship.yaml, and that .dockerignore does not leave the file out.",
+    hintHere: "Check `requirements:` in modelship.yaml.",
   },
   {
     match: /Invalid requirement: (.+)$/,
@@ -104,6 +118,7 @@ const rules: readonly Rule[] = [
       /(?:401|403) (?:Client )?Error|HTTP error 40[13]|Credentials not correct|HTTP status client error \(40[13]/i,
     why: () => "The package index refused the credentials.",
     hint: "Check the user and token of --index-url (or PIP_INDEX_URL).",
+    hintHere: "Check the user and token of the index (PIP_INDEX_URL, or UV_INDEX_URL for uv).",
     show: lineItself,
   },
   {
@@ -111,6 +126,7 @@ const rules: readonly Rule[] = [
       /(?:Failed building wheel for|Encountered error while generating package metadata|legacy-install-failure)\s*(\S*)/,
     why: ([, what]) => `A package could not be built from source${what ? `: ${what}` : ""}.`,
     hint: "Choose a version that has a wheel, or add what its build needs to system_packages in modelship.yaml.",
+    hintHere: "Choose a version that has a wheel, or install what its build needs.",
     show: (lines) => lines.filter((line) => /^\s*(error: |\S*Error: )|^╰─> [\w.-]+$/.test(line)).slice(-6),
   },
   {
@@ -143,7 +159,11 @@ const decisive =
   /from versions: [^n)]|The conflict is caused by|DO NOT MATCH THE HASHES|subprocess-exited-with-error|Invalid requirement/;
 
 /** Recognises pip, uv, npm and apt failures; `undefined` for everything else. */
-export function explainInstall(lines: readonly string[]): InstallFailure | undefined {
+export function explainInstall(
+  lines: readonly string[],
+  place: InstallPlace = "build",
+): InstallFailure | undefined {
+  const where = place === "build" ? " inside the build" : "";
   const settled = lines.some((line) => decisive.test(line));
   for (const rule of rules) {
     if (rule.alone && settled) continue;
@@ -154,7 +174,8 @@ export function explainInstall(lines: readonly string[]): InstallFailure | undef
       if (!found) continue;
       const errors = rule.alone ? [] : lines.filter((one) => /^(ERROR|error|E): /.test(one)).slice(-4);
       const shown = [...new Set([...errors, ...(rule.show?.(lines, at) ?? [])])];
-      return { why: rule.why(found), hint: rule.hint, excerpt: shown };
+      const hint = place === "here" ? (rule.hintHere ?? rule.hint) : rule.hint;
+      return { why: rule.why(found, where), hint, excerpt: shown };
     }
   }
   return undefined;

@@ -10,6 +10,7 @@ import {
   renderDockerfile,
 } from "./dockerfile.js";
 import { createdTime, imageLabels } from "./labels.js";
+import { serviceSettings } from "./service-settings.js";
 import { defaultTags } from "./tags.js";
 
 /** What a build will do, as plain data: `build --dry-run` prints it, `build` does it. */
@@ -103,13 +104,7 @@ function serviceEnvironment(project: Project, content: ProjectContent): Record<s
     PYTHONUNBUFFERED: "1",
     PYTHONDONTWRITEBYTECODE: "1",
     HOME: "/tmp",
-    MODELSHIP_NAME: config.name,
-    MODELSHIP_VERSION: config.version,
-    MODELSHIP_ENTRY: config.model.entry,
-    MODELSHIP_FILES: content.model.containerPath,
-    MODELSHIP_PORT: String(config.service.port),
-    MODELSHIP_TIMEOUT_S: String(config.service.timeout_s),
-    MODELSHIP_QUEUE_MAX_ROWS: String(config.service.queue.max_rows),
+    ...serviceSettings(config, content.model.containerPath),
   };
   if (config.image.keep_ca_certs) {
     environment.SSL_CERT_FILE = "/opt/modelship/ca/ca.pem";

@@ -4,16 +4,10 @@ import dockerignore from "@balena/dockerignore";
 import { systemCode } from "../errors.js";
 
 /** What stays out of an image when a project has no .dockerignore of its own. */
-const withoutIgnoreFile = [
-  ".git",
-  ".venv",
-  "venv",
-  "node_modules",
-  "**/__pycache__",
-  "**/*.pyc",
-  ".env",
-  ".modelship",
-];
+const withoutIgnoreFile = [".git", ".venv", "venv", "node_modules", "**/__pycache__", "**/*.pyc", ".env"];
+
+/** What modelship itself keeps in a project, such as the virtualenv of `dev`; no .dockerignore brings it in. */
+const ours = /^\.modelship(\/|$)/;
 
 export interface IgnoreRules {
   /** Whether a path (relative to the project, forward slashes) stays out. */
@@ -34,7 +28,7 @@ export async function readIgnoreRules(root: string): Promise<IgnoreRules> {
   const matcher = dockerignore.default({ ignorecase: false }).add(lines);
   const hasExceptions = lines.some((line) => line.trim().startsWith("!"));
   return {
-    ignores: (path) => matcher.ignores(path),
-    prunes: (folder) => !hasExceptions && matcher.ignores(folder),
+    ignores: (path) => ours.test(path) || matcher.ignores(path),
+    prunes: (folder) => ours.test(folder) || (!hasExceptions && matcher.ignores(folder)),
   };
 }
