@@ -32,6 +32,7 @@ const commands: readonly CommandEntry[] = [
     summary: "Stop services and remove their containers",
     load: () => import("./commands/stop.js"),
   },
+  { name: "keys", summary: "Make, list and revoke API keys", load: () => import("./commands/keys.js") },
   { name: "login", summary: "Sign in to a registry", load: () => import("./commands/login.js") },
   {
     name: "logout",
@@ -75,7 +76,7 @@ export async function main(args: readonly string[]): Promise<void> {
     program = await createProgram(args, (action) => async (...given) => {
       const command = given.at(-1) as Command;
       const output = await talk();
-      const print = once((result: CommandResult) => output.result(command.name(), result));
+      const print = once((result: CommandResult) => output.result(fullName(command), result));
       const context = createContext(command, output, controller.signal, print, lastResorts);
       const result = await action(context, ...given);
       print(result);
@@ -86,6 +87,12 @@ export async function main(args: readonly string[]): Promise<void> {
     process.exitCode = pipe.closed ? ExitCode.done : await fail(error, program, talk, controller.signal);
   }
   await leave();
+}
+
+/** `keys-create` for `modelship keys create`. */
+function fullName(command: Command): string {
+  const parent = command.parent;
+  return parent?.parent ? `${fullName(parent)}-${command.name()}` : command.name();
 }
 
 type Talk = () => Promise<Output>;
@@ -214,7 +221,8 @@ async function fail(
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return ExitCode.done; // --help and --version have printed what they had to
     if (error.code === "commander.help") {
-      program?.outputHelp(); // no command at all
+      const { command } = error as { command?: string };
+      (program?.commands.find((one) => one.name() === command) ?? program)?.outputHelp(); // it was left out
       return ExitCode.done;
     }
     const { usageError } = await import("./ui/usage.js");

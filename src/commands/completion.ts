@@ -1,7 +1,12 @@
 import { Argument, type Command, type Option } from "commander";
 import { bashScript } from "../ui/completion/bash.js";
 import { fishScript } from "../ui/completion/fish.js";
-import type { Candidates, CompletionModel, CompletionOption } from "../ui/completion/model.js";
+import type {
+  Candidates,
+  CompletionCommand,
+  CompletionModel,
+  CompletionOption,
+} from "../ui/completion/model.js";
 import { zshScript } from "../ui/completion/zsh.js";
 import type { Define } from "./command.js";
 
@@ -33,16 +38,21 @@ export function completionModel(program: Command): CompletionModel {
   return {
     program: program.name(),
     options: optionsOf(program),
-    commands: program
-      .createHelp()
-      .visibleCommands(program)
-      .map((command) => ({
-        name: command.name(),
-        summary: command.description(),
-        options: optionsOf(command).filter((option) => option.long !== "--help"),
-        operands: operandsOf(command),
-      })),
+    commands: commandsOf(program),
   };
+}
+
+function commandsOf(parent: Command): CompletionCommand[] {
+  return parent
+    .createHelp()
+    .visibleCommands(parent)
+    .map((command) => ({
+      name: command.name(),
+      summary: command.description(),
+      options: optionsOf(command).filter((option) => option.long !== "--help"),
+      operands: operandsOf(command),
+      commands: commandsOf(command),
+    }));
 }
 
 function optionsOf(command: Command): CompletionOption[] {

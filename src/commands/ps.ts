@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { table } from "../ui/table.js";
 import { type CommandContext, type CommandResult, type Run, surroundings } from "./command.js";
 
 export default function define(command: Command, run: Run): void {
@@ -37,18 +38,6 @@ async function action(context: CommandContext, flags: { all?: boolean }): Promis
             ]),
           ]),
   };
-}
-
-export function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
 }
 
 /** `12s`, `5m`, `3h`, `4d`. */

@@ -41,8 +41,10 @@ export async function readProjectContent(project: Project): Promise<ProjectConte
   const isModel = (path: string) => path === setting || path.startsWith(`${setting}/`);
   const files = everything.filter((file) => isModel(file.path));
   if (files.length === 0) throw await noModelFiles(project, setting);
+  // Keys are for whoever runs the image, and change without it.
+  const keysFile = posix.normalize(project.config.service.auth.keys_file ?? "");
   const entry = project.config.model.entry.split(":")[0] ?? "";
-  const code = everything.filter((file) => !isModel(file.path));
+  const code = everything.filter((file) => !isModel(file.path) && file.path !== keysFile);
   if (!code.some((file) => file.path === entry)) {
     throw new UserError("project_file", `${entry} is not in the project.`, {
       why: rules.ignores(entry) ? ".dockerignore leaves it out." : "`model.entry` names it.",

@@ -29,6 +29,10 @@ const service = z
           .nullable()
           .default(null)
           .describe("Environment variable that holds the accepted API keys."),
+        keys_file: relativePath
+          .nullable()
+          .default(null)
+          .describe("File with the accepted API keys, as `modelship keys` writes it."),
       })
       .prefault({}),
     rate_limit: z

@@ -11,14 +11,15 @@ const base = ["errors", "reporter", "package"];
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   // the top
   cli: ["commands", "ui", ...base],
-  index: ["scaffold", "project", "image", "weights", "deploy", "doctor", ...base],
-  commands: ["scaffold", "project", "image", "weights", "deploy", "doctor", "ui", ...base],
+  index: ["scaffold", "project", "image", "weights", "deploy", "doctor", "keys", ...base],
+  commands: ["scaffold", "project", "image", "weights", "deploy", "doctor", "keys", "ui", ...base],
   ui: base,
   // use cases and planning
   doctor: ["project", "image", "weights", "docker", "registry", "service", "exec", ...base],
   deploy: ["project", "image", "weights", "docker", "registry", "service", "exec", ...base],
   image: ["project", "weights", "docker", "registry", "exec", ...base],
   weights: ["project", "docker", "registry", ...base],
+  keys: ["project", ...base],
   project: ["exec", ...base],
   scaffold: base,
   // adapters

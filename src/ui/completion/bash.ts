@@ -1,15 +1,25 @@
-import { type Candidates, type CompletionModel, type CompletionOption, optionNames, quote } from "./model.js";
+import {
+  type Candidates,
+  type CompletionCommand,
+  type CompletionModel,
+  type CompletionOption,
+  operandsOf,
+  optionNames,
+  quote,
+} from "./model.js";
 
 /** For bash 3.2 and newer, with or without the bash-completion package. */
 export function bashScript(model: CompletionModel): string {
   const name = `_${model.program}`;
+  const commands = withOwn(model.commands);
   const values = [
     ...valueCases("*", model.options),
-    ...model.commands.flatMap((command) => valueCases(command.name, command.options)),
+    ...commands.flatMap((command) => valueCases(command.path, command.options)),
   ];
-  const takesValue = [...model.options, ...model.commands.flatMap((command) => command.options)]
+  const takesValue = [...model.options, ...commands.flatMap((command) => command.options)]
     .filter((option) => option.value && !option.value.optional)
-    .flatMap(optionNames);
+    .flatMap(optionNames)
+    .map((flag) => `*:${flag}`);
   const globals = optionWords(model.options);
   return `# bash completion for ${model.program}. Load it with: source <(${model.program} completion bash)
 ${name}_words() {
@@ -37,16 +47,16 @@ ${name}() {
     prev=\${COMP_WORDS[COMP_CWORD-2]}
   fi
   while [[ $i -lt $COMP_CWORD ]]; do
-    case \${COMP_WORDS[i]} in
-      --)
+    case $command:\${COMP_WORDS[i]} in
+      *:--)
         ${name}_paths -f
         return
         ;;
       ${patterns([...new Set(takesValue)])})
         [[ \${COMP_WORDS[i+1]} == = ]] || i=$((i + 1))
         ;;
-      ${patterns(model.commands.map((command) => command.name))})
-        [[ -n $command ]] || command=\${COMP_WORDS[i]}
+      ${patterns(commands.map((command) => `${command.parent}:${command.name}`))})
+        command=\${command:+$command/}\${COMP_WORDS[i]}
         ;;
     esac
     i=$((i + 1))
@@ -57,12 +67,12 @@ ${values.join("\n")}
   case $command:$cur in
     :-*) ${name}_words ${quote(globals)} ;;
     :*) ${name}_words ${quote(model.commands.map((command) => command.name).join(" "))} ;;
-${model.commands
+${commands
   .map(
     (
       command,
-    ) => `    ${command.name}:-*) ${name}_words ${quote(`${optionWords(command.options)} ${globals}`)} ;;
-    ${command.name}:*) ${complete(name, command.operands)} ;;`,
+    ) => `    ${command.path}:-*) ${name}_words ${quote(`${optionWords(command.options)} ${globals}`)} ;;
+    ${command.path}:*) ${complete(name, operandsOf(command))} ;;`,
   )
   .join("\n")}
   esac
@@ -83,6 +93,19 @@ complete -F ${name} ${model.program}
       ];
     });
   }
+}
+
+interface PlacedCommand extends CompletionCommand {
+  /** `keys/create`; `parent` is what comes before the name. */
+  path: string;
+  parent: string;
+}
+
+function withOwn(commands: readonly CompletionCommand[], parent = ""): PlacedCommand[] {
+  return commands.flatMap((command) => {
+    const path = parent === "" ? command.name : `${parent}/${command.name}`;
+    return [{ ...command, path, parent }, ...withOwn(command.commands, path)];
+  });
 }
 
 function optionWords(options: readonly CompletionOption[]): string {

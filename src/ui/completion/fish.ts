@@ -1,4 +1,4 @@
-import type { Candidates, CompletionModel, CompletionOption } from "./model.js";
+import type { Candidates, CompletionCommand, CompletionModel, CompletionOption } from "./model.js";
 
 /** For fish 3.0 and newer. */
 export function fishScript(model: CompletionModel): string {
@@ -9,13 +9,25 @@ export function fishScript(model: CompletionModel): string {
     ...model.options.map((option) => `${complete}${optionArguments(option)}`),
   ];
   for (const command of model.commands) {
-    const seen = `-n ${quoteFish(`__fish_seen_subcommand_from ${command.name}`)}`;
     lines.push(`${complete} -n __fish_use_subcommand -a ${command.name} -d ${quoteFish(command.summary)}`);
-    for (const option of command.options) lines.push(`${complete} ${seen}${optionArguments(option)}`);
-    const operands = candidateArguments(command.operands);
-    if (operands) lines.push(`${complete} ${seen}${operands}`);
+    lines.push(...commandLines(complete, command, `__fish_seen_subcommand_from ${command.name}`));
   }
   return `${lines.join("\n")}\n`;
+}
+
+/** `seen` is the condition under which the command is the one being typed. */
+function commandLines(complete: string, command: CompletionCommand, seen: string): string[] {
+  const when = `${complete} -n ${quoteFish(seen)}`;
+  const operands = candidateArguments(command.operands);
+  const own = command.commands.map(({ name }) => name).join(" ");
+  return [
+    ...command.options.map((option) => `${when}${optionArguments(option)}`),
+    ...(operands ? [`${when}${operands}`] : []),
+    ...command.commands.flatMap((one) => [
+      `${complete} -n ${quoteFish(`${seen}; and not __fish_seen_subcommand_from ${own}`)} -a ${one.name} -d ${quoteFish(one.summary)}`,
+      ...commandLines(complete, one, `${seen}; and __fish_seen_subcommand_from ${one.name}`),
+    ]),
+  ];
 }
 
 function optionArguments(option: CompletionOption): string {

@@ -12,6 +12,8 @@ export interface CompletionCommand {
   options: readonly CompletionOption[];
   /** What its operands are; all of them are completed alike. */
   operands: Candidates;
+  /** Commands of its own (`keys create`): one of them then stands where its operands would. */
+  commands: readonly CompletionCommand[];
 }
 
 export interface CompletionOption {
@@ -32,6 +34,11 @@ export type Candidates =
 
 export function optionNames(option: CompletionOption): string[] {
   return [option.short, option.long].filter((name) => name !== undefined);
+}
+
+/** What may follow a command's name: one of its own commands, or its operands. */
+export function operandsOf({ commands, operands }: CompletionCommand): Candidates {
+  return commands.length > 0 ? { kind: "words", words: commands.map(({ name }) => name) } : operands;
 }
 
 /** A word of POSIX shells and of fish, whatever it holds. */

@@ -1,4 +1,11 @@
-import { type Candidates, type CompletionModel, type CompletionOption, optionNames, quote } from "./model.js";
+import {
+  type Candidates,
+  type CompletionCommand,
+  type CompletionModel,
+  type CompletionOption,
+  optionNames,
+  quote,
+} from "./model.js";
 
 /** Works from a file in $fpath and when sourced after compinit. */
 export function zshScript(model: CompletionModel): string {
@@ -25,14 +32,7 @@ ${lines(
       ;;
     argument)
       case $words[1] in
-${model.commands
-  .map(
-    (command) => `        ${command.name})
-          _arguments -s $globals \\
-${[...command.options.flatMap(specs), ...operand(command.operands)].map((spec) => `            ${spec}`).join(" \\\n")}
-          ;;`,
-  )
-  .join("\n")}
+${model.commands.map((command) => commandCase(command, 8)).join("\n")}
       esac
       ;;
   esac
@@ -44,6 +44,24 @@ else
   compdef ${name} ${model.program}
 fi
 `;
+}
+
+/** The branch for one command; one with commands of its own looks at the next word in the same way. */
+function commandCase(command: CompletionCommand, indent: number): string {
+  const own = command.commands;
+  const operands =
+    own.length > 0
+      ? [quote(`1:command:(${own.map(({ name }) => name).join(" ")})`), quote("*::argument:->own")]
+      : operand(command.operands);
+  const given = [...command.options.flatMap(specs), ...operands];
+  const branch = [
+    `${command.name})`,
+    `  _arguments ${own.length > 0 ? "-C " : ""}-s $globals \\`,
+    lines(given, 4).replaceAll("\n", " \\\n") + (own.length > 0 ? " && return" : ""),
+    ...(own.length > 0 ? ["  case $words[1] in", ...own.map((one) => commandCase(one, 4)), "  esac"] : []),
+    "  ;;",
+  ];
+  return lines(branch.join("\n").split("\n"), indent);
 }
 
 /** One _arguments spec for each spelling; spellings of one option exclude each other. */

@@ -64,6 +64,21 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
       ["bash", "zsh", "fish"],
     ],
     [["modelship", "help", "pus"], ["push"]],
+    [
+      ["modelship", "keys", ""],
+      ["create", "list", "revoke"],
+    ],
+    [["modelship", "keys", "create", "ci", "--sc"], ["--scope"]],
+    [
+      ["modelship", "keys", "create", "--scope", "predict", "--scope", ""],
+      ["predict", "admin", "metrics"],
+    ],
+    [["modelship", "keys", "list", "--sc"], []],
+    [
+      ["modelship", "keys", "list", "--file", "req"],
+      ["request one.json", "request-dir"],
+    ],
+    [["modelship", "predict", "create", "--sc"], []],
     [["modelship", "-C", "build", "ini"], ["init"]],
     [["modelship", "init", "--dir", "req"], ["request-dir"]],
     [["modelship", "init", "--dir", "=", "req"], ["request-dir"]],
@@ -93,6 +108,9 @@ describe.skipIf(!has("fish"))("fish", () => {
     ["modelship bu", ["build\tBuild the image"]],
     ["modelship completion ", ["bash", "fish", "zsh"]],
     ["modelship help pus", ["push"]],
+    ["modelship keys ", ["create\tMake a key", "list\tList the keys", "revoke\tTake a key"]],
+    ["modelship keys create --scope ", ["admin", "metrics", "predict"]],
+    ["modelship keys list --sc", []],
     ["modelship init --dir req", ["request-dir/"]],
     ["modelship predict -i req", ["request one.json", "request-dir/"]],
   ])("%j offers %j", async (line, expected) => {
@@ -115,6 +133,8 @@ describe.skipIf(!has("zsh") || !hasPty)("zsh", () => {
     ["modelship comp\tfi\t", "modelship completion fish "],
     ["modelship init --temp\t", "modelship init --template"],
     ["modelship init --dir req\t", "modelship init --dir request-dir"],
+    ["modelship keys rev\t", "modelship keys revoke "],
+    ["modelship keys create --sc\tmet\t", "modelship keys create --scope=metrics"],
     ["modelship --json=ev\t", "modelship --json=events"],
   ])("%j becomes %j", async (keys, line) => {
     const cwd = await place();

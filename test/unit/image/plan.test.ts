@@ -42,6 +42,16 @@ describe("the plan of an image", () => {
     expect(paths.filter((path) => path.includes("__pycache__"))).toEqual([]);
   });
 
+  it("leaves out the file of API keys, wherever it is", async () => {
+    const config = `${files["modelship.yaml"]}service:\n  auth:\n    keys_file: ./secret/keys.json\n`;
+    const { context } = await plan(
+      await project({ "modelship.yaml": config, "secret/keys.json": "{}", "secret/more.txt": "" }),
+    );
+    const paths = context.map((file) => file.path);
+    expect(paths).toContain("app/secret/more.txt");
+    expect(paths).not.toContain("app/secret/keys.json");
+  });
+
   it("has the same key for the same content, whatever the times and the umask", async () => {
     const one = await project();
     const other = await project();
