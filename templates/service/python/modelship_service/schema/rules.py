@@ -51,7 +51,9 @@ def broken_rules(error: ValidationError, start: str, names: Collection[str]) -> 
     if error.error_count() > _TOO_MANY:
         return [{"path": start or "body", "rule": f"{error.error_count()} rules are broken", "type": "too_many"}]
     found = error.errors(include_url=False, include_input=False)
-    return [{"path": _path(start, one["loc"], names), "rule": _rule(one), "type": one["type"]} for one in found[:SHOWN]]
+    return [
+        {"path": _path(start, one["loc"], names), "rule": rule_of(one), "type": one["type"]} for one in found[:SHOWN]
+    ]
 
 
 def _path(start: str, loc: tuple[int | str, ...], names: Collection[str]) -> str:
@@ -65,7 +67,8 @@ def _path(start: str, loc: tuple[int | str, ...], names: Collection[str]) -> str
     return path or "body"
 
 
-def _rule(one: Any) -> str:
+def rule_of(one: Any) -> str:
+    """In words, from pydantic's `type`, `ctx` and `msg`."""
     context = dict(one.get("ctx") or {})
     words = _WORDS.get(one["type"])
     if words is not None:
