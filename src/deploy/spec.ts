@@ -44,7 +44,9 @@ export function containerSpec(plan: ContainerPlan): ContainerSpec {
   const listen = onHost
     ? { MODELSHIP_HOST: plan.address, MODELSHIP_PORT: String(plan.hostPort) }
     : { MODELSHIP_HOST: "0.0.0.0", MODELSHIP_PORT: String(plan.port) };
-  const ours = { ...listen, ...(plan.files && { MODELSHIP_FILES: plan.files }) };
+  // A service without keys would listen to its own container alone; who may reach it is decided by `address`.
+  const open = plan.environment.has("MODELSHIP_OPEN") ? {} : { MODELSHIP_OPEN: "1" };
+  const ours = { ...listen, ...open, ...(plan.files && { MODELSHIP_FILES: plan.files }) };
   const port = `${plan.port}/tcp`;
   return {
     Image: plan.image,

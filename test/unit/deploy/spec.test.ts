@@ -25,7 +25,13 @@ describe("a service's container", () => {
   test("publishes its port, has no powers and says whose it is", () => {
     expect(containerSpec(plan)).toEqual({
       Image: "sha256:1234",
-      Env: ["SECRET=canary-7", "MODELSHIP_PORT=8080", "MODELSHIP_HOST=0.0.0.0", "MODELSHIP_FILES=/app/model"],
+      Env: [
+        "SECRET=canary-7",
+        "MODELSHIP_PORT=8080",
+        "MODELSHIP_HOST=0.0.0.0",
+        "MODELSHIP_OPEN=1",
+        "MODELSHIP_FILES=/app/model",
+      ],
       Labels: {
         "dev.modelship.service": "digits",
         "dev.modelship.image": "digits:1.0.0",

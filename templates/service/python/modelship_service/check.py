@@ -8,23 +8,24 @@ sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]
 import json  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from modelship_service.api.openapi import model_card  # noqa: E402
+from modelship_service.model.user_model import ModelFailed, UserModel  # noqa: E402
 from modelship_service.run import EXIT_MODEL, EXIT_SETTINGS  # noqa: E402
 from modelship_service.settings import Settings, SettingsError  # noqa: E402
-from modelship_service.model.user_model import ModelFailed, UserModel  # noqa: E402
+from modelship_service.schema.card import card  # noqa: E402
 
 
 def main() -> int:
     try:
         settings = Settings.from_env(os.environ)
-        model = UserModel(settings.entry, Path.cwd(), settings.max_rows)
+        models = {api: UserModel(entry, Path.cwd(), settings.max_rows) for api, entry in settings.entry.items()}
     except SettingsError as problem:
         print(problem, file=sys.stderr)
         return EXIT_SETTINGS
     except ModelFailed as failed:
         print(failed.shown, file=sys.stderr)
         return EXIT_MODEL
-    print(json.dumps(model_card(settings, model.schema), indent=2))
+    for api, model in models.items():
+        print(json.dumps(card(settings, api, model.schema, ["predict"]), indent=2))
     return 0
 
 

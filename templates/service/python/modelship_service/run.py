@@ -6,9 +6,12 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
+from modelship_service.guard.key_file import KeySource
+from modelship_service.guard.keys import KeysError
 from modelship_service.observe.logs import Log, claim_stdout
 from modelship_service.settings import Settings, SettingsError
 
@@ -16,6 +19,9 @@ EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_SETTINGS = 2
 EXIT_MODEL = 3
+
+ALL_ADDRESSES = "0.0.0.0"
+LOOPBACK = "127.0.0.1"
 
 
 def main() -> NoReturn:
@@ -30,11 +36,42 @@ def main() -> NoReturn:
         Log(fd).write("error", "settings_invalid", reason=str(problem))
         print(problem, file=sys.stderr)
         sys.exit(EXIT_SETTINGS)
-    _leave(*_serve(settings, Log(fd, settings.log_level), started))
+    log = Log(fd, settings.log_level)
+    try:
+        keys = KeySource(settings.api_keys, settings.keys_file, log)
+        settings = replace(settings, host=_address(settings, keys, log))
+    except (KeysError, SettingsError) as problem:
+        log.write("error", "settings_invalid", reason=str(problem))
+        print(problem, file=sys.stderr)
+        sys.exit(EXIT_SETTINGS)
+    _leave(*_serve(settings, keys, log, started))
 
 
-def _serve(settings: Settings, log: Log, started: float) -> tuple[int, bool]:
+def _address(settings: Settings, keys: KeySource, log: Log) -> str:
+    """Where to listen. Without keys nobody else gets in, unless that is what was asked for."""
+    if keys.configured:
+        return settings.host or ALL_ADDRESSES
+    how = "set MODELSHIP_API_KEYS or MODELSHIP_KEYS_FILE, or MODELSHIP_OPEN=1 to serve everyone without a key"
+    if settings.open:
+        host = settings.host or ALL_ADDRESSES
+        if not _is_loopback(host):
+            log.write("warning", "open", reason=f"no API key is configured: {host} serves everyone who can reach it")
+        return host
+    if settings.host is None:
+        log.write("warning", "loopback_only", reason=f"no API key is configured: only this machine is served; {how}")
+        return LOOPBACK
+    if not _is_loopback(settings.host):
+        raise SettingsError(f"no API key is configured, and MODELSHIP_HOST is {settings.host}: {how}")
+    return settings.host
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _serve(settings: Settings, keys: KeySource, log: Log, started: float) -> tuple[int, bool]:
     """The exit code, and whether user code has come to its end."""
+    assert settings.host is not None
     # Imported late: a wrong setting, and a signal, are answered at once.
     import uvloop
 
@@ -51,7 +88,7 @@ def _serve(settings: Settings, log: Log, started: float) -> tuple[int, bool]:
     port = listener.getsockname()[1]
     log.write("info", "listening", name=settings.name, version=settings.version, host=settings.host, port=port)
 
-    service = Service(settings, Path.cwd(), log)
+    service = Service(settings, Path.cwd(), log, keys)
     server = Server(service, listener)
     uvloop.run(server.serve_model())
 

@@ -4,67 +4,182 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from modelship_service.api.openapi import openapi
+from modelship_service.batching.batcher import Batcher
+from modelship_service.errors import ApiError
+from modelship_service.guard.admission import Guard
+from modelship_service.guard.key_file import KeySource
+from modelship_service.guard.limits import Limits
+from modelship_service.http.deadline import Deadline
+from modelship_service.http.request import Request
+from modelship_service.jobs import Jobs
+from modelship_service.model.example import read_example
+from modelship_service.model.failure import Failure, ModelRaised
+from modelship_service.model.files import digests
+from modelship_service.model.load import load_models, warm_up
+from modelship_service.model.user_model import ModelFailed
 from modelship_service.observe.logs import Log
-from modelship_service.api.openapi import Document, read_example
-from modelship_service.schema.rows import Rows, RowSchema
+from modelship_service.observe.metrics import Metrics
+from modelship_service.schema.card import card
+from modelship_service.schema.schema import Decoded, Outputs, Schema
 from modelship_service.settings import Settings
-from modelship_service.model.user_model import ModelFailed, UserModel
-from modelship_service.workers.thread import ModelRaised, ModelThread
+from modelship_service.workers.pool import Pool
+from modelship_service.workers.thread import ModelThread
 
 
 @dataclass(frozen=True)
 class Served:
-    """A loaded model with its schema and its documents."""
+    """One API version of the service."""
 
-    model: Any
-    schema: RowSchema
-    document: Document
+    api: str
+    schema: Schema
+    methods: frozenset[str]
+    example: Any
+    card: dict[str, Any]
 
 
 class Service:
-    def __init__(self, settings: Settings, project: Path, log: Log) -> None:
+    def __init__(self, settings: Settings, project: Path, log: Log, keys: KeySource) -> None:
         self.settings = settings
         self.project = project
         self.log = log
+        self.keys = keys
+        self.guard = Guard(keys, Limits(settings.rate_limit, settings.max_concurrency))
+        self.metrics = Metrics(settings.name, settings.version)
         self.state = "loading"
+        self.started_at = int(time.time())
         self.failed: ModelFailed | None = None
-        self.served: Served | None = None
+        self.served: dict[str, Served] = {}
+        self.openapi = b""
+        self.jobs = Jobs(settings.jobs_max, settings.jobs_ttl_s)
+        self._pool: Pool | None = None
         self._thread: ModelThread | None = None
+        self._digests: asyncio.Future[list[dict[str, Any]]] | None = None
 
     async def load(self, when_failed: Callable[[], None]) -> None:
-        """Import, read and load the model in the thread that it will run in."""
+        """Import, read, load and warm up the models where they will run."""
         started = time.monotonic()
-        self._thread = ModelThread(self.settings.queue_max_rows)
+        settings = self.settings
+        self._thread = ModelThread()
         try:
-            self.served = await self._thread.submit(self._load)
-        except ModelRaised as raised:
-            error = raised.error
+            self.served = await self._thread.load(self._load)
+            self.openapi = openapi(settings, self.served.values(), self.keys.configured)
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError):
+                raise
             if not isinstance(error, ModelFailed):
                 error = ModelFailed.from_exception("load", error, self.project)
             self.state, self.failed = "failed", error
             when_failed()
             return
+        batcher = Batcher(settings.batch_max_rows, settings.batch_max_delay_ms / 1000)
+        self._pool = Pool(
+            batcher, self.metrics, settings.batch_max_rows, settings.queue_max_rows, settings.max_streams
+        )
+        self._pool.add(self._thread)
+        seconds = time.monotonic() - started
+        self.metrics.loaded(seconds)
         if self.state == "loading":
             self.state = "ready"
-            self.log.write("info", "ready", load_ms=round((time.monotonic() - started) * 1000))
+            self.log.write("info", "ready", load_ms=round(seconds * 1000))
 
-    def _load(self) -> Served:
-        user_model = UserModel(self.settings.entry, self.project, self.settings.max_rows)
-        example = read_example(self.project, user_model.schema, self.log)
-        document = Document(self.settings, user_model.schema, example)
-        return Served(user_model.load(self.settings.files), user_model.schema, document)
+    def _load(self) -> tuple[Any, dict[str, Served]]:
+        settings = self.settings
+        host, described = load_models(settings, self.project)
+        schemas = {api: schema for api, (schema, _) in described.items()}
+        examples: dict[str, tuple[Any, int]] = {}
+        served: dict[str, Served] = {}
+        for api, (schema, methods) in described.items():
+            example, decoded = read_example(self.project, schema, self.log)
+            if decoded is not None:
+                examples[api] = decoded.inputs, decoded.rows
+            served[api] = Served(api, schema, methods, example, card(settings, api, schema, methods))
+        if settings.warm_up:
+            warm_up(host, examples, schemas)
+        return host, served
 
-    def predict(self, served: Served, rows: Rows) -> asyncio.Future[bytes]:
-        """The encoded answer, when the model has made it."""
-        assert self._thread is not None
-        return self._thread.submit(
-            lambda: served.schema.encode(served.model.predict(rows.items), rows), len(rows.items)
-        )
+    def api(self, version: str | None = None) -> Served:
+        """An API version by its name or number; the newest without one. Also while draining: what has arrived is answered."""
+        if not self.served:
+            raise self.not_ready()
+        if version is None:
+            return next(reversed(self.served.values()))
+        found = self.served.get(version if version.startswith("v") else f"v{version}")
+        if found is None:
+            raise ApiError(404, "not_found", "there is no such version of the model")
+        return found
+
+    def with_method(self, method: str) -> Served | None:
+        """The newest API version whose model has a method."""
+        return next((one for one in reversed(self.served.values()) if method in one.methods), None)
+
+    def not_ready(self) -> ApiError:
+        words = {"loading": "the model is loading", "draining": "the service is shutting down"}
+        message = words.get(self.state, "the model cannot be asked now")
+        return ApiError(503, "not_ready", message, headers=[("retry-after", "1")])
+
+    async def predict(
+        self, served: Served, decoded: Decoded, request: Request, timeout_s: float | None = None
+    ) -> Outputs:
+        """The model's outputs. Raises ApiError 429, 500 `model_error`, 503 or 504."""
+        pool = self._ready_pool()
+        limit = timeout_s or self.settings.timeout_s
+        request.rows = decoded.rows
+        try:
+            with Deadline(limit):
+                outputs, request.queued_s = await pool.predict(
+                    served.api, served.schema, decoded.inputs, decoded.rows, limit
+                )
+                return outputs
+        except TimeoutError:
+            raise ApiError(504, "timeout", f"the model did not answer within {limit:g} s") from None
+        except ModelRaised as raised:
+            raise self.model_error(raised, request.id) from None
+
+    def stream(self, served: Served, method: str, args: tuple[Any, ...], options: Mapping[str, Any]) -> AsyncIterator[Any]:
+        """Pieces of the model's answer. The iterator raises ModelRaised."""
+        return self._ready_pool().stream(served.api, method, args, options)
+
+    async def call(self, served: Served, method: str, *args: Any) -> Any:
+        return await self._ready_pool().call(served.api, method, *args)
+
+    def encoded(self, encode: Callable[[], bytes], request_id: str) -> bytes:
+        """An answer, unless the model's outputs are not what its annotations promise."""
+        try:
+            return encode()
+        except Exception as error:
+            # Not only OutputError: a string may be no Unicode, a property of the user's may raise.
+            raise self.model_error(ModelRaised(Failure.of(error)), request_id) from None
+
+    def model_error(self, raised: ModelRaised, request_id: str) -> ApiError:
+        failure = raised.failure
+        why = {"reason": failure.reason}
+        if failure.traceback is not None:
+            why["traceback"] = failure.traceback
+        self.log.write("error", "model_error", request_id=request_id, **why)
+        return _MODEL_ERROR
+
+    async def file_digests(self) -> list[dict[str, Any]]:
+        """Path, size and SHA-256 of each model file; read once, when first asked for."""
+        files = self.settings.files
+        if files is None:
+            return []
+        if self._digests is None:
+            self._digests = asyncio.ensure_future(asyncio.to_thread(digests, files))
+        return await asyncio.shield(self._digests)
+
+    def metrics_text(self) -> bytes:
+        return self.metrics.text(self._pool.rows if self._pool is not None else 0)
+
+    def _ready_pool(self) -> Pool:
+        if self._pool is None:
+            raise self.not_ready()
+        return self._pool
 
     def drain(self, signal_name: str) -> None:
         if self.state != "draining":
@@ -73,3 +188,6 @@ class Service:
 
     def stop(self) -> bool:
         return self._thread is None or self._thread.stop(patience_s=0.5)
+
+
+_MODEL_ERROR = ApiError(500, "model_error", "the model failed on this request; its log has the reason")

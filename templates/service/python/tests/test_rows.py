@@ -6,7 +6,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from modelship_service.errors import ApiError
-from modelship_service.schema.rows import OutputError, Rows, RowSchema, SignatureError
+from modelship_service.schema.rows import RowSchema
+from modelship_service.schema.schema import Decoded, OutputError, SignatureError
 
 
 class Point(BaseModel):
@@ -57,9 +58,9 @@ def refusal(body: Any, schema: RowSchema | None = None) -> ApiError:
 
 def test_one_row_and_many_rows() -> None:
     one = schema_of().decode(b'{"points": [{"x": 1}]}')
-    assert (one.in_envelope, one.items[0].points[0].x) == (False, 1.0)
+    assert (one.many, one.inputs[0].points[0].x) == (False, 1.0)
     many = schema_of().decode(b'{"rows": [{}, {"even": 4}]}')
-    assert (many.in_envelope, [row.even for row in many.items]) == (True, [0, 4])
+    assert (many.many, [row.even for row in many.inputs]) == (True, [0, 4])
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_a_number_is_finite(place: str, number: str) -> None:
 
 
 def test_unless_its_type_says_otherwise() -> None:
-    assert math.isnan(schema_of().decode(b'{"open_ended": "nan"}').items[0].open_ended)
+    assert math.isnan(schema_of().decode(b'{"open_ended": "nan"}').inputs[0].open_ended)
 
     class Open(BaseModel):
         model_config = ConfigDict(allow_inf_nan=True)
@@ -104,7 +105,7 @@ def test_unless_its_type_says_otherwise() -> None:
         y: float = Field(0.0, allow_inf_nan=False)
 
     schema = schema_of(Open)
-    assert schema.decode(b'{"x": 1e999}').items[0].x == math.inf
+    assert schema.decode(b'{"x": 1e999}').inputs[0].x == math.inf
     assert refusal(b'{"x": 1, "y": 1e999}', schema).message == "y: must be a finite number"
 
 
@@ -116,7 +117,7 @@ def test_the_users_own_types_stay_as_they_were() -> None:
 
 def test_types_that_refer_to_themselves() -> None:
     schema = schema_of(Tree)
-    assert schema.decode(b'{"x": 1, "kids": [{"x": 2}]}').items[0].kids[0].x == 2
+    assert schema.decode(b'{"x": 1, "kids": [{"x": 2}]}').inputs[0].kids[0].x == 2
     assert refusal(b'{"x": 1, "kids": [{"x": 2, "kids": [{"x": "nan"}]}]}', schema).message == (
         "kids[0].kids[0].x: must be a finite number"
     )
@@ -169,14 +170,14 @@ def test_an_input_with_a_field_named_rows_comes_as_rows() -> None:
         rows: list[int]
 
     schema = schema_of(Table)
-    assert schema.decode(b'{"rows": [{"rows": [1, 2]}]}').items[0].rows == [1, 2]
+    assert schema.decode(b'{"rows": [{"rows": [1, 2]}]}').inputs[0].rows == [1, 2]
     assert refusal({"rows": [1, 2]}, schema).message.startswith("rows[0]: must be an object")
     assert refusal({}, schema).message == "rows: a value is needed"
 
 
 @pytest.mark.parametrize("many", [False, True])
 def test_outputs_are_encoded_as_the_request_asked(many: bool) -> None:
-    answer = schema_of().encode([Output(score=0.5)], Rows([None], in_envelope=many))
+    answer = schema_of().encode([Output(score=0.5)], Decoded([None], 1, many=many))
     row = {"score": 0.5, "extra": None}
     assert json.loads(answer) == ({"rows": [row]} if many else row)
 
@@ -194,7 +195,7 @@ def test_outputs_are_encoded_as_the_request_asked(many: bool) -> None:
 )
 def test_outputs_that_break_the_promise(outputs: Any, message: str) -> None:
     with pytest.raises(OutputError) as caught:
-        schema_of().encode(outputs, Rows([None], in_envelope=False))
+        schema_of().encode(outputs, Decoded([None], 1, many=False))
     assert str(caught.value) == message
 
 
@@ -256,7 +257,7 @@ def test_fields_with_names_that_mean_something_elsewhere() -> None:
 
     schema = schema_of(Odd)
     good = b'{"type": 1, "config": {"allow_inf_nan": 1}, "cls": "x"}'
-    assert schema.decode(good).items[0].type == 1.0
+    assert schema.decode(good).inputs[0].type == 1.0
     for wrong in (b'"type": 1e999', b'"type": 1, "config": {"a": 1e999}', b'"type": 1, "default": 1e999'):
         assert "must be a finite number" in refusal(b"{" + wrong + b"}", schema).message
     for wrong in (b'"type": 1, "metadata": 1e999', b'"type": 1, "fields": [1e999]'):

@@ -27,7 +27,18 @@ def test_every_setting_has_a_variable() -> None:
         }
     )
     expected = Settings(
-        "digits", "1.0.0", "src/model.py:Digits", Path("/app/model"), "::", 9000, 2.5, 7.0, 100, 5, 6, "debug"
+        name="digits",
+        version="1.0.0",
+        entry={"v1": "src/model.py:Digits"},
+        files=Path("/app/model"),
+        host="::",
+        port=9000,
+        timeout_s=2.5,
+        drain_s=7.0,
+        max_body_bytes=100,
+        max_rows=5,
+        queue_max_rows=6,
+        log_level="debug",
     )
     assert settings == expected
 

@@ -1,19 +1,29 @@
-"""What the service says about itself: its OpenAPI document and its model card, from the user's types."""
+"""The OpenAPI document, from the user's types."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+import json
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 import msgspec
 
-from modelship_service.errors import ApiError
-from modelship_service.observe.logs import Log
-from modelship_service.schema.rows import RowSchema
+from modelship_service.schema.schema import Schema
 from modelship_service.settings import Settings
 
-_EXAMPLE_FILE = "examples/request.json"
-_EXAMPLE_BYTES = 64 * 1024
+
+class Described(Protocol):
+    """What the document has to know of an API version."""
+
+    @property
+    def api(self) -> str: ...
+
+    @property
+    def schema(self) -> Schema: ...
+
+    @property
+    def example(self) -> Any: ...
+
 
 _ERROR = {
     "type": "object",
@@ -45,117 +55,192 @@ _ERROR = {
 
 _PREDICT_ERRORS = {
     400: "The body is not JSON.",
+    401: "An API key is needed.",
+    403: "The API key may not do this.",
     408: "The body did not arrive in time.",
     413: "The body is too large.",
     415: "The body has a type or an encoding that is not supported.",
     422: "The input breaks a rule of its schema; `details` names the path and the rule.",
-    429: "Too many rows are waiting; `Retry-After` says for how long.",
+    429: "A limit of the key, or too many rows are waiting; `Retry-After` says for how long.",
     500: "The model failed.",
     503: "The model is not ready.",
     504: "The model took too long.",
 }
 
 
-class Document:
-    """Both documents, encoded once."""
-
-    def __init__(self, settings: Settings, schema: RowSchema, example: Any) -> None:
-        self.openapi = msgspec.json.encode(_openapi(settings, schema, example))
-        self.model = msgspec.json.encode(model_card(settings, schema))
+_KEY = {401: _PREDICT_ERRORS[401], 403: _PREDICT_ERRORS[403], 429: _PREDICT_ERRORS[429]}
+_NOT_READY = {503: "The model is not ready."}
+_JSON_OBJECT = {"application/json": {"schema": {"type": "object"}}}
+_REF = "#/components/schemas/"
 
 
-def model_card(settings: Settings, schema: RowSchema) -> dict[str, Any]:
-    return {
-        "name": settings.name,
-        "version": settings.version,
-        "input": schema.input_type.model_json_schema(mode="validation"),
-        "output": schema.output_type.model_json_schema(mode="serialization"),
-        "max_rows": schema.max_rows,
-    }
-
-
-def read_example(project: Path, schema: RowSchema, log: Log) -> Any:
-    """The project's example request, when it has one that its own types accept."""
-    path = project / _EXAMPLE_FILE
-    try:
-        if not path.is_file() or path.stat().st_size > _EXAMPLE_BYTES:
-            return None
-        text = path.read_bytes()
-        schema.decode(text)
-        return msgspec.json.decode(text)
-    except ApiError as error:
-        problem = error.message
-    except (OSError, msgspec.DecodeError) as error:
-        problem = str(error)
-    log.write("warning", "example_ignored", file=_EXAMPLE_FILE, reason=problem)
-    return None
-
-
-def _openapi(settings: Settings, schema: RowSchema, example: Any) -> dict[str, Any]:
-    names = {"error": _free_name("Error", schema), "about": _free_name("Model", schema)}
-    definitions = {**schema.definitions, names["error"]: _ERROR, names["about"]: _MODEL}
-    error = {"application/json": {"schema": {"$ref": f"#/components/schemas/{names['error']}"}}}
-
-    def answers(success: str, content: dict[str, Any], errors: dict[int, str]) -> dict[str, Any]:
-        good = {"200": {"description": success, "content": content}}
-        return good | {str(status): {"description": text, "content": error} for status, text in errors.items()}
-
-    def get(summary: str, success: str, content: dict[str, Any], errors: dict[int, str]) -> dict[str, Any]:
-        return {"get": {"summary": summary, "responses": answers(success, content, errors)}}
-
-    about = {"application/json": {"schema": {"$ref": f"#/components/schemas/{names['about']}"}}}
-    any_object = {"application/json": {"schema": {"type": "object"}}}
-    loading = {503: "The model is not ready."}
-    body: dict[str, Any] = {"schema": _one_or_many(schema, schema.input_ref, limits=True)}
-    if example is not None:
-        body["example"] = example
-    return {
+def openapi(settings: Settings, apis: Iterable[Described], keys: bool) -> bytes:
+    """One document for all API versions, which the routes keep to. `keys`: requests need one."""
+    definitions: dict[str, Any] = {}
+    paths: dict[str, Any] = {}
+    parts = []
+    for described in apis:
+        parts.append((described, *_adopt(described.schema, described.api, definitions)))
+    error = _define("Error", _ERROR, definitions)
+    about = _define("Model", _MODEL, definitions)
+    job = _define("Job", _JOB, definitions)
+    operations = _Operations(error)
+    for described, input_ref, output_ref in parts:
+        paths |= operations.of_version(described, input_ref, output_ref, about, job)
+    paths |= operations.of_service()
+    document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": settings.name, "version": settings.version},
-        "paths": {
-            "/v1/predict": {
+        "paths": paths,
+        "components": {"schemas": definitions},
+    }
+    if keys:
+        document["components"]["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        }
+        document["security"] = [{"bearer": []}, {"key": []}]
+    return msgspec.json.encode(document)
+
+
+class _Operations:
+    def __init__(self, error: dict[str, Any]) -> None:
+        self._error = {"application/json": {"schema": error}}
+
+    def of_version(
+        self, described: Described, input_ref: Any, output_ref: Any, about: Any, job: Any
+    ) -> dict[str, Any]:
+        api, schema = described.api, described.schema
+        body: dict[str, Any] = {"schema": _one_or_many(schema, input_ref, limits=True)}
+        if described.example is not None:
+            body["example"] = described.example
+        request = {"required": True, "content": {"application/json": body}}
+        output = {"schema": _one_or_many(schema, output_ref)}
+        success: dict[str, Any] = {"application/json": output}
+        if schema.streams:
+            pieces = {"type": "object", "required": ["pieces"], "properties": {"pieces": {"type": "array"}}}
+            success = {"text/event-stream": {"schema": {"type": "string"}}, "application/json": {"schema": pieces}}
+        made = {"application/json": {"schema": job}}
+        number = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+        gone = {404: "There is no such job, or no more."}
+        job_errors = {status: _PREDICT_ERRORS[status] for status in (400, 401, 403, 408, 413, 415, 422, 429, 503)}
+        return {
+            f"/{api}/predict": {
                 "post": {
                     "summary": 'Predict for one row, or for many as {"rows": [...]}.',
-                    "operationId": "predict",
-                    "requestBody": {"required": True, "content": {"application/json": body}},
-                    "responses": answers(
-                        "One output for one row; for many, as many in the same order.",
-                        {"application/json": {"schema": _one_or_many(schema, schema.output_ref)}},
-                        _PREDICT_ERRORS,
+                    "operationId": f"predict_{api}",
+                    "requestBody": request,
+                    "responses": self._answers(
+                        200, "One output for one row; for many, as many in the same order.", success, _PREDICT_ERRORS
                     ),
                 }
             },
-            "/v1/model": get("What is served.", "Name, version and schemas.", about, loading),
-            "/openapi.json": get("This document.", "An OpenAPI document.", any_object, loading),
-            "/healthz": get("Is the process alive?", "It is.", any_object, {}),
-            "/readyz": get("Can it predict?", "It can.", any_object, loading),
-        },
-        "components": {"schemas": definitions},
-    }
+            f"/{api}/model": self._get("What is served.", "Name, version and schemas.", about, _KEY | _NOT_READY),
+            f"/{api}/jobs": {
+                "post": {
+                    "summary": "Predict without waiting for it.",
+                    "operationId": f"start_job_{api}",
+                    "requestBody": request,
+                    "responses": self._answers(202, "The job, which is waiting.", made, job_errors),
+                }
+            },
+            f"/{api}/jobs/{{id}}": {
+                "parameters": [number],
+                "get": {
+                    "summary": "How a job stands, and its result.",
+                    "operationId": f"job_{api}",
+                    "responses": self._answers(200, "The job.", made, _KEY | gone),
+                },
+                "delete": {
+                    "summary": "Cancel a job, or forget its result.",
+                    "operationId": f"end_job_{api}",
+                    "responses": self._answers(200, "The job as it was left.", made, _KEY | gone),
+                },
+            },
+        }
+
+    def of_service(self) -> dict[str, Any]:
+        any_object = {"type": "object"}
+        open_to_all: list[Any] = []
+        paths = {
+            "/openapi.json": self._get("This document.", "An OpenAPI document.", any_object, _KEY | _NOT_READY),
+            "/healthz": self._get("Is the process alive?", "It is.", any_object, {}),
+            "/startupz": self._get("Is loading over?", "It is.", any_object, _NOT_READY),
+            "/readyz": self._get("Can it predict?", "It can.", any_object, _NOT_READY),
+        }
+        for probe in ("/healthz", "/startupz", "/readyz"):
+            paths[probe]["get"]["security"] = open_to_all
+        return paths
+
+    def _get(self, summary: str, success: str, schema: Any, errors: dict[int, str]) -> dict[str, Any]:
+        content = {"application/json": {"schema": schema}}
+        return {"get": {"summary": summary, "responses": self._answers(200, success, content, errors)}}
+
+    def _answers(self, status: int, success: str, content: Any, errors: dict[int, str]) -> dict[str, Any]:
+        wrong = {str(code): {"description": text, "content": self._error} for code, text in errors.items()}
+        return {str(status): {"description": success, "content": content}, **wrong}
 
 
 _MODEL = {
     "type": "object",
-    "required": ["name", "version", "input", "output", "max_rows"],
+    "required": ["name", "version", "api", "kind", "input", "output", "max_rows"],
     "properties": {
         "name": {"type": "string"},
         "version": {"type": "string"},
+        "api": {"type": "string"},
+        "kind": {"enum": ["rows", "arrays"]},
+        "image_digest": {"type": ["string", "null"]},
+        "methods": {"type": "array", "items": {"type": "string"}},
+        "streams": {"type": "boolean"},
         "input": {"type": "object", "description": "JSON Schema of one input row."},
         "output": {"type": "object", "description": "JSON Schema of one output row."},
+        "inputs": {"type": "array", "items": {"type": "object"}, "description": "The inputs as tensors."},
+        "outputs": {"type": "array", "items": {"type": "object"}, "description": "The outputs as tensors."},
         "max_rows": {"type": "integer"},
+        "files": {"type": "array", "items": {"type": "object"}, "description": "Model files with their SHA-256."},
+        "example": {"description": "A request that works, or null."},
+    },
+}
+
+_JOB = {
+    "type": "object",
+    "required": ["id", "status", "created", "expires"],
+    "properties": {
+        "id": {"type": "string"},
+        "status": {"enum": ["queued", "succeeded", "failed", "cancelled"]},
+        "created": {"type": "string", "format": "date-time"},
+        "expires": {"type": ["string", "null"], "format": "date-time"},
+        "result": {"description": "What /predict would have answered; once it has succeeded."},
+        "error": {"type": "object", "description": "As in an error's answer; when it has failed."},
     },
 }
 
 
-def _one_or_many(schema: RowSchema, ref: dict[str, Any], limits: bool = False) -> dict[str, Any]:
+def _adopt(schema: Schema, api: str, definitions: dict[str, Any]) -> tuple[Any, Any]:
+    """Take over a schema's definitions, under other names where versions differ; its references, made to fit."""
+    renamed = {
+        name: name if definitions.get(name, one) == one else f"{name}{api.upper()}"
+        for name, one in schema.definitions.items()
+    }
+    text = json.dumps([schema.definitions, schema.input_ref, schema.output_ref])
+    for name, new in renamed.items():
+        text = text.replace(f'"{_REF}{name}"', f'"{_REF}{new}"')
+    taken, input_ref, output_ref = json.loads(text)
+    definitions |= {renamed[name]: one for name, one in taken.items()}
+    return input_ref, output_ref
+
+
+def _define(name: str, schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """A definition of ours, under a name that no type of the user's has."""
+    while name in definitions:
+        name = f"Service{name}"
+    definitions[name] = schema
+    return {"$ref": f"{_REF}{name}"}
+
+
+def _one_or_many(schema: Schema, ref: dict[str, Any], limits: bool = False) -> dict[str, Any]:
     rows: dict[str, Any] = {"type": "array", "items": ref}
     if limits:
         rows |= {"minItems": 1, "maxItems": schema.max_rows}
     many = {"type": "object", "required": ["rows"], "properties": {"rows": rows}}
     return many if schema.envelope_only else {"anyOf": [ref, many]}
-
-
-def _free_name(name: str, schema: RowSchema) -> str:
-    while name in schema.definitions:
-        name = f"Service{name}"
-    return name

@@ -1,97 +1,72 @@
-"""The routes: path and method to handler. A handler takes the service and a request and gives a response."""
+"""`POST /v1/predict`: one row, or many, or a stream where the model is a generator."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import msgspec
 
-from modelship_service.model import tracebacks
-from modelship_service.http.deadline import Deadline
 from modelship_service.errors import ApiError
-from modelship_service.http.request import Request, Response
-from modelship_service.schema.rows import OutputError
+from modelship_service.http import sse
+from modelship_service.http.request import Request
+from modelship_service.http.response import Response, Stream
+from modelship_service.model.failure import ModelRaised
+from modelship_service.schema.schema import Decoded, OutputError
 from modelship_service.service import Served, Service
-from modelship_service.workers.thread import ModelRaised, QueueFull
 
-Handler = Callable[[Service, Request], Awaitable[Response]]
-
-
-async def index(service: Service, request: Request) -> Response:
-    settings = service.settings
-    routes = [f"{method} {path}" for path, methods in ROUTES.items() for method in methods]
-    return _json({"name": settings.name, "version": settings.version, "state": service.state, "routes": routes})
+_EVENT_STREAM = b"text/event-stream"
 
 
-async def live(service: Service, request: Request) -> Response:
-    return Response(200, b'{"live":true}')
+async def predict(service: Service, request: Request) -> Response | Stream:
+    served = service.api(request.path.split("/", 2)[1])
+    decoded = served.schema.decode(await request.json())
+    if served.schema.streams:
+        return await _streamed(service, served, decoded, request)
+    outputs = await service.predict(served, decoded, request)
+    return Response(200, service.encoded(lambda: served.schema.encode(outputs, decoded), request.id))
 
 
-async def ready(service: Service, request: Request) -> Response:
-    if service.state != "ready":
-        raise _not_ready(service)
-    return Response(200, b'{"ready":true}')
-
-
-async def openapi(service: Service, request: Request) -> Response:
-    return Response(200, _served(service).document.openapi)
-
-
-async def model(service: Service, request: Request) -> Response:
-    return Response(200, _served(service).document.model)
-
-
-async def predict(service: Service, request: Request) -> Response:
-    served = _served(service)
-    settings = service.settings
-    stage = "body"
+async def _streamed(service: Service, served: Served, decoded: Decoded, request: Request) -> Response | Stream:
+    request.rows = decoded.rows
+    pieces = service.stream(served, "predict", (served.schema.slice(decoded.inputs, 0, 1)[0],), {})
+    if request.accepts(b"application/json") and not request.accepts(_EVENT_STREAM):
+        return await _collected(service, served, pieces, request)
     try:
-        with Deadline(settings.timeout_s):
-            body = await request.json_body(settings.max_body_bytes)
-            rows = served.schema.decode(body)
-            request.rows = len(rows.items)
-            stage = "model"
-            return Response(200, await service.predict(served, rows))
-    except TimeoutError:
-        if stage == "body":
-            raise ApiError(408, "request_timeout", f"the body did not arrive within {settings.timeout_s:g} s") from None
-        raise ApiError(504, "timeout", f"the model did not answer within {settings.timeout_s:g} s") from None
-    except QueueFull as full:
-        headers = [("retry-after", str(full.retry_after))]
-        raise ApiError(429, "overloaded", "too many rows are waiting: try again later", headers=headers) from None
+        chunks = await sse.begin(
+            _frames(served, pieces, decoded), service.settings.heartbeat_s, lambda error: _failed(service, request, error)
+        )
     except ModelRaised as raised:
-        if isinstance(raised.error, OutputError):
-            why = {"reason": str(raised.error)}
-        else:
-            shown = tracebacks.format_for_user(raised.error)
-            why = {"reason": tracebacks.summary(raised.error), "traceback": shown}
-        service.log.write("error", "model_error", request_id=request.id, **why)
-        raise ApiError(500, "model_error", "the model failed on this request; its log has the reason") from None
+        raise service.model_error(raised, request.id) from None
+    return Stream(chunks)
 
 
-def _served(service: Service) -> Served:
-    """The model; also while draining, since what has arrived is still answered."""
-    if service.served is None:
-        raise _not_ready(service)
-    return service.served
+async def _frames(served: Served, pieces: AsyncIterator[object], decoded: Decoded) -> AsyncIterator[bytes]:
+    try:
+        async for piece in pieces:
+            yield sse.event(served.schema.encode([piece], decoded))
+        yield sse.event(b"{}", "done")
+    finally:
+        await pieces.aclose()  # type: ignore[attr-defined]
 
 
-def _not_ready(service: Service) -> ApiError:
-    words = {"loading": "the model is loading", "draining": "the service is shutting down"}
-    message = words.get(service.state, "the model failed to load")
-    return ApiError(503, "not_ready", message, headers=[("retry-after", "1")])
+async def _collected(
+    service: Service, served: Served, pieces: AsyncIterator[object], request: Request
+) -> Response:
+    """For clients that cannot read a stream: all pieces in one answer."""
+    try:
+        encoded = [served.schema.encode([piece], Decoded(None, 1, False)) async for piece in pieces]
+    except ModelRaised as raised:
+        raise service.model_error(raised, request.id) from None
+    return Response(200, b'{"pieces":[' + b",".join(encoded) + b"]}")
 
 
-def _json(value: object) -> Response:
-    return Response(200, msgspec.json.encode(value))
-
-
-ROUTES: dict[str, dict[str, Handler]] = {
-    "/": {"GET": index},
-    "/v1/predict": {"POST": predict},
-    "/v1/model": {"GET": model},
-    "/openapi.json": {"GET": openapi},
-    "/healthz": {"GET": live},
-    "/readyz": {"GET": ready},
-}
-PROBES = frozenset({"/healthz", "/readyz"})
+def _failed(service: Service, request: Request, error: Exception) -> bytes:
+    if isinstance(error, ModelRaised):
+        told = service.model_error(error, request.id)
+    elif isinstance(error, ApiError):
+        told = error
+    else:
+        reason = str(error) if isinstance(error, OutputError) else type(error).__name__
+        service.log.write("error", "model_error", request_id=request.id, reason=reason)
+        told = ApiError(500, "model_error", "the model failed on this request; its log has the reason")
+    return sse.event(msgspec.json.encode(msgspec.json.decode(told.body(request.id))), "error")

@@ -1,4 +1,4 @@
-"""A request as a handler sees it, and the response that it gives back."""
+"""A request as a handler sees it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ import asyncio
 import contextlib
 import os
 import re
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from modelship_service.errors import ApiError
+from modelship_service.http import body as bodies
+from modelship_service.http.deadline import Deadline
+from modelship_service.settings import Settings
+
+if TYPE_CHECKING:
+    from modelship_service.guard.keys import Key
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
-_JSON_TYPE = re.compile(rb"application/(json|[a-z0-9.+-]+\+json)( *; *charset *= *\"?utf-?8\"?)? *;? *", re.IGNORECASE)
+_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_TRACE_PARENT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _DISCARD_S = 2.0
 
 
@@ -25,40 +31,98 @@ class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
 
 
-@dataclass(frozen=True)
-class Response:
-    status: int
-    body: bytes
-    headers: Sequence[tuple[str, str]] = ()
-
-
 class Request:
-    def __init__(self, scope: MutableMapping[str, Any], receive: Receive) -> None:
+    __slots__ = (
+        "_receive",
+        "api",
+        "connection",
+        "headers",
+        "id",
+        "key",
+        "method",
+        "params",
+        "path",
+        "queued_s",
+        "rows",
+        "scope",
+        "settings",
+        "unread",
+    )
+
+    def __init__(self, scope: MutableMapping[str, Any], receive: Receive, settings: Settings) -> None:
+        self.scope = scope
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.settings = settings
+        self.params: dict[str, str] = {}
+        self.key: Key | None = None
+        # What a handler notes down for the log and the metrics.
         self.rows: int | None = None
-        self._headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.queued_s: float | None = None
+        self.connection = scope.get("modelship.connection")
         self._receive = receive
-        self.id = self._id()
-        self.unread = b"transfer-encoding" in self._headers or self._headers.get(b"content-length", b"0") != b"0"
+        given = self.headers.get(b"x-request-id")
+        self.id = given.decode() if given is not None and _ID.fullmatch(given) else os.urandom(12).hex()
+        self.unread = b"transfer-encoding" in self.headers or self.headers.get(b"content-length", b"0") != b"0"
 
-    async def json_body(self, limit: int) -> bytes:
-        self._check_type()
-        length = self._headers.get(b"content-length", b"0")
-        if len(length) > 18 or int(length) > limit:
-            raise _too_large(limit)
+    @property
+    def query(self) -> dict[str, str]:
+        text = self.scope["query_string"].decode("latin-1")
+        try:
+            return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=100))
+        except ValueError:
+            raise ApiError(400, "bad_request", "the query has too many fields") from None
+
+    @property
+    def trace_parent(self) -> str | None:
+        given = self.headers.get(b"traceparent")
+        return given.decode() if given is not None and _TRACE_PARENT.fullmatch(given) else None
+
+    def accepts(self, media_type: bytes) -> bool:
+        """Whether Accept names this very type."""
+        return media_type in self.headers.get(b"accept", b"").lower()
+
+    async def json(self) -> bytes:
+        """The body, where it has to be JSON: whole, decompressed and no deeper than allowed."""
+        body = await self.body(bodies.JSON)
+        bodies.check_depth(body, self.settings.max_json_depth)
+        return body
+
+    async def body(self, types: re.Pattern[bytes]) -> bytes:
+        headers, settings = self.headers, self.settings
+        bodies.check_type(headers.get(b"content-type", b"").strip(), types)
+        encoding = headers.get(b"content-encoding")
+        window = bodies.window_of(encoding) if encoding is not None else None
+        length = headers.get(b"content-length", b"0")
+        if len(length) > 18 or int(length) > settings.max_body_bytes:
+            raise bodies.too_large(settings.max_body_bytes)
+        if self.connection is not None and (whole := self.connection.whole_body(self.scope)) is not None:
+            self.unread = False
+            body = whole
+        else:
+            body = await self._read(settings.max_body_bytes)
+        return body if window is None else bodies.decompress(body, window, settings.max_decoded_bytes)
+
+    async def _read(self, limit: int) -> bytes:
         parts, size = [], 0
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            parts.append(message["body"])
-            size += len(message["body"])
-            if size > limit:
-                raise _too_large(limit)
-            if not message["more_body"]:
-                self.unread = False
-                return parts[0] if len(parts) == 1 else b"".join(parts)
+        try:
+            with Deadline(self.settings.timeout_s):
+                while True:
+                    message = await self._receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientGone
+                    parts.append(message["body"])
+                    size += len(message["body"])
+                    if size > limit:
+                        raise bodies.too_large(limit)
+                    if not message["more_body"]:
+                        break
+        except TimeoutError:
+            late = f"the body did not arrive within {self.settings.timeout_s:g} s"
+            raise ApiError(408, "request_timeout", late) from None
+        self.unread = False
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def discard_body(self) -> None:
         """Read on for a while: closing on unread bytes is a reset, which can take the answer with it."""
@@ -71,21 +135,3 @@ class Request:
 
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(read(), _DISCARD_S)
-
-    def _check_type(self) -> None:
-        encoding = self._headers.get(b"content-encoding", b"identity").strip().lower()
-        if encoding not in (b"identity", b""):
-            raise ApiError(
-                415, "unsupported_media_type", "Content-Encoding is not supported here: send the body as it is"
-            )
-        content_type = self._headers.get(b"content-type", b"").strip()
-        if content_type and not _JSON_TYPE.fullmatch(content_type):
-            raise ApiError(415, "unsupported_media_type", "Content-Type must be application/json, in UTF-8")
-
-    def _id(self) -> str:
-        given = self._headers.get(b"x-request-id", b"")
-        return given.decode() if _REQUEST_ID.fullmatch(given) else os.urandom(12).hex()
-
-
-def _too_large(limit: int) -> ApiError:
-    return ApiError(413, "body_too_large", f"the body may have {limit} bytes at most")

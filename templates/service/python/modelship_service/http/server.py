@@ -11,19 +11,18 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-import msgspec
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from modelship_service.api.routes import routes
 from modelship_service.http.app import App
-from modelship_service.errors import ApiError
+from modelship_service.http.protocol import Connection
+from modelship_service.http.router import Router
 from modelship_service.observe.logs import ServerLogHandler
 from modelship_service.service import Service
 
 _LINGER_S = 0.5
-_KEEP_ALIVE_S = 75
 _BACKLOG = 2048
-_BAD_REQUEST = ApiError(400, "bad_request", "this is not HTTP that can be understood")
+_SWEEP_S = 1.0
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -39,35 +38,21 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-class Protocol(HttpToolsProtocol):
-    def eof_received(self) -> bool:  # type: ignore[override]
-        """A client that has only finished sending still wants its answer."""
-        waiting = self.cycle is not None and not self.cycle.response_complete
-        if waiting and not self.cycle.more_body:
-            self.cycle.keep_alive = False
-            return True
-        return False
-
-    def send_400_response(self, msg: str) -> None:
-        body = msgspec.json.encode({"error": {"code": _BAD_REQUEST.code, "message": _BAD_REQUEST.message}})
-        head = f"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
-        self.transport.write(head.encode() + b"connection: close\r\n\r\n" + body)
-        self.transport.close()
-
-
 class Server(uvicorn.Server):
     def __init__(self, service: Service, listener: socket.socket) -> None:
+        settings = service.settings
+        connection = type("Connection", (Connection,), {"settings": settings, "full": self._is_full})
         super().__init__(
             uvicorn.Config(
-                App(service),
-                http=Protocol,
+                App(service, Router(routes(settings))),
+                http=connection,
                 ws="none",
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 backlog=_BACKLOG,
-                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_keep_alive=settings.idle_timeout_s,  # type: ignore[arg-type]
             )
         )
         self._service = service
@@ -78,10 +63,30 @@ class Server(uvicorn.Server):
 
     async def serve_model(self) -> None:
         """Listen, load, serve, and return when a signal or a model that failed has ended it."""
+        service = self._service
+        loop = asyncio.get_running_loop()
+        service.log.keep_lines(loop)
+        loop.add_signal_handler(signal.SIGHUP, service.keys.reload)
         with self.capture_signals():
-            loading = asyncio.ensure_future(self._service.load(when_failed=self._leave))
+            beside = [
+                asyncio.ensure_future(service.load(when_failed=self._leave)),
+                asyncio.ensure_future(service.keys.watch()),
+                asyncio.ensure_future(self._sweep()),
+            ]
             await self._serve([self._listener])
-            loading.cancel()
+            for task in beside:
+                task.cancel()
+        service.log.keep_lines(None)
+
+    def _is_full(self) -> bool:
+        return len(self.server_state.connections) > self._service.settings.max_connections
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            for connection in list(self.server_state.connections):
+                connection.expire(loop.time())  # type: ignore[union-attr]
 
     def _leave(self) -> None:
         self.should_exit = True

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from modelship_service.model import tracebacks
-from modelship_service.schema.rows import RowSchema, SignatureError
+from modelship_service.schema.read import read_schema
+from modelship_service.schema.schema import SignatureError
 
 # Libraries that report their use to their makers unless told not to. A value that is set already is kept.
 NO_TELEMETRY = {"DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "ORT_DISABLE_TELEMETRY": "1"}
@@ -46,7 +47,7 @@ class UserModel:
         file, _, name = entry.rpartition(":")
         self._class = _find_class(project, file, name)
         try:
-            self.schema = RowSchema.of(self._class, max_rows)
+            self.schema = read_schema(self._class, max_rows)
         except SignatureError as problem:
             line = f":{problem.line}" if problem.line else ""
             raise ModelFailed.because("schema", f"{file}{line}: {problem}") from None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 import os
 import select
 import sys
+import time
 from datetime import datetime, timezone
 from typing import Any
 
@@ -14,20 +16,61 @@ import msgspec
 
 LEVELS = ("debug", "info", "warning", "error")
 
+_RANK = {level: rank for rank, level in enumerate(LEVELS)}
+_FLUSH_S = 0.02
+_FLUSH_LINES = 256
+
 _encoder = msgspec.json.Encoder()
 
 
 class Log:
+    """Lines are kept for a moment while requests are served, so that many of them cost one write."""
+
     def __init__(self, fd: int, level: str = "info") -> None:
         self._fd = fd
-        self._lowest = LEVELS.index(level)
+        self._lowest = _RANK[level]
+        self._lines: list[bytes] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._second = 0
+        self._date = ""
+
+    def enabled(self, level: str) -> bool:
+        return _RANK[level] >= self._lowest
+
+    def keep_lines(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """From now on `request` may wait for company in `loop`; None ends that."""
+        self._loop = loop
+        self.flush()
 
     def write(self, level: str, event: str, **fields: Any) -> None:
-        if LEVELS.index(level) < self._lowest:
+        if _RANK[level] < self._lowest:
             return
-        now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        line = {"ts": now, "level": level, "event": event, **fields}
-        self._put(_encoder.encode(line) + b"\n")
+        # Straight out: this may be called from the model's thread, to which the kept lines do not belong.
+        self._put(_encoder.encode({"ts": self._now(), "level": level, "event": event, **fields}) + b"\n")
+
+    def request(self, level: str, fields: dict[str, Any]) -> None:
+        """A line of a request; called from the event loop only."""
+        if _RANK[level] < self._lowest:
+            return
+        lines = self._lines
+        lines.append(_encoder.encode({"ts": self._now(), "level": level, "event": "request", **fields}))
+        if self._loop is None or len(lines) >= _FLUSH_LINES:
+            self.flush()
+        elif len(lines) == 1:
+            self._loop.call_later(_FLUSH_S, self.flush)
+
+    def flush(self) -> None:
+        lines, self._lines = self._lines, []
+        if lines:
+            self._put(b"\n".join(lines) + b"\n")
+
+    def _now(self) -> str:
+        now = time.time()
+        second = int(now)
+        if second != self._second:
+            self._second = second
+            self._date = datetime.fromtimestamp(second, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.")
+        return f"{self._date}{int((now - second) * 1000):03d}Z"
 
     def _put(self, line: bytes) -> None:
         """A reader that went away must not take the service with it."""

@@ -1,0 +1,127 @@
+"""One connection: uvicorn's HTTP protocol, with limits on heads and time, and an eye on clients that leave."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from modelship_service.settings import Settings
+
+MAX_HEADERS = 100
+# A client that closed both ways answers the first of a pair with a reset, on which the second fails; one that has only
+# finished sending reads past them.
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_PROBE_S = (2.0, 0.05)
+
+
+class Connection(HttpToolsProtocol):
+    """`settings` and `full` are set by the server, once for all connections."""
+
+    settings: Settings
+    full: Callable[[], bool]
+    # When the head that is being read began to be waited for; None while there is none.
+    head_since: float | None = None
+    _head_bytes = 0
+    _probe: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._tasks: dict[int, asyncio.Task[Any]] = {}
+        self.head_since = self.loop.time()
+        if type(self).full():
+            self.refuse(503, "too_many_connections", "too many connections are open: try again later")
+
+    def data_received(self, data: bytes) -> None:
+        if self.head_since is None and self._idle():
+            self.head_since = self.loop.time()
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self.head_since is not None and self._head_bytes > self.settings.max_header_bytes:
+            self.refuse(431, "headers_too_large", f"a head may have {self.settings.max_header_bytes} bytes at most")
+
+    def _idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def on_headers_complete(self) -> None:
+        self.head_since = None
+        size = len(self.url) if self._head_bytes > self.settings.max_header_bytes else 0
+        if size:
+            size += sum(len(name) + len(value) + 4 for name, value in self.headers)
+        self._head_bytes = 0
+        scope: MutableMapping[str, Any] = self.scope
+        scope["modelship.connection"] = self
+        scope["modelship.head_too_large"] = (
+            size > self.settings.max_header_bytes or len(self.headers) > MAX_HEADERS
+        )
+        super().on_headers_complete()
+        scope["modelship.cycle"] = self.cycle
+
+    def whole_body(self, scope: MutableMapping[str, Any]) -> bytes | None:
+        """The body of a request that has arrived already, which is the case for nearly all of them."""
+        cycle = scope["modelship.cycle"]
+        if cycle.more_body or cycle.disconnected or cycle.waiting_for_100_continue:
+            return None
+        body = bytes(cycle.body)
+        cycle.body = bytearray()
+        cycle.message_event.clear()
+        return body
+
+    def watch(self, scope: MutableMapping[str, Any], task: asyncio.Task[Any]) -> None:
+        """Have the task that answers a request cancelled when the client goes."""
+        self._tasks[id(scope)] = task
+
+    def unwatch(self, scope: MutableMapping[str, Any]) -> None:
+        self._tasks.pop(id(scope), None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.head_since = None
+        if self._probe is not None:
+            self._probe.cancel()
+        super().connection_lost(exc)
+        for task in list(self._tasks.values()):
+            task.cancel()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A client that has only finished sending still wants its answer."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or cycle.more_body:
+            return False
+        cycle.keep_alive = False
+        if cycle.scope["http_version"] == "1.1":
+            self._probe = self.loop.call_later(_PROBE_S[0], self._ask_whether_gone, 1)
+        return True
+
+    def _ask_whether_gone(self, count: int) -> None:
+        """There is no other way to tell a client that left from one that waits in silence."""
+        cycle = self.cycle
+        if self.transport.is_closing() or cycle is None or cycle.response_started:
+            return
+        self.transport.write(_CONTINUE)
+        self._probe = self.loop.call_later(_PROBE_S[count % 2], self._ask_whether_gone, count + 1)
+
+    def expire(self, now: float) -> None:
+        """Called each second: a head that does not come to its end."""
+        if self.head_since is not None and now - self.head_since > self.settings.header_timeout_s and self._idle():
+            self.refuse(408, "request_timeout", "the head of the request did not arrive in time")
+
+    def send_400_response(self, msg: str) -> None:
+        self.refuse(400, "bad_request", "this is not HTTP that can be understood")
+
+    def refuse(self, status: int, code: str, message: str) -> None:
+        """An answer to what is no request yet, and the end of the connection."""
+        self.head_since = None
+        if self.transport.is_closing():
+            return
+        body = msgspec.json.encode({"error": {"code": code, "message": message}})
+        phrase = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}.get(status, "Busy")
+        retry = "retry-after: 1\r\n" if status == 503 else ""
+        head = (
+            f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+            f"x-content-type-options: nosniff\r\n{retry}connection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()

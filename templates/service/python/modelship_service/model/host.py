@@ -1,0 +1,68 @@
+"""Where the model runs: what a worker is asked to do, one thing after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modelship_service.model.failure import Failure
+from modelship_service.schema.schema import Inputs, Outputs, Schema
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model of one API version, ready to be called."""
+
+    model: Any
+    schema: Schema
+
+
+class ModelHost:
+    def __init__(self, loaded: Mapping[str, Loaded]) -> None:
+        self._loaded = loaded
+        self._streams: dict[int, Iterator[Any]] = {}
+
+    def predict(self, api: str, parts: Sequence[tuple[Inputs, int]]) -> list[Outputs | Failure]:
+        """One batch of several requests, each with its number of rows; an answer for each.
+
+        A batch that fails is cut in halves, until the request that it fails for is alone.
+        """
+        loaded = self._loaded[api]
+        try:
+            outputs = loaded.schema.call(loaded.model, loaded.schema.join([inputs for inputs, _ in parts]))
+            return loaded.schema.split(outputs, [rows for _, rows in parts])
+        except BaseException as error:
+            if len(parts) == 1:
+                return [Failure.of(error)]
+        middle = len(parts) // 2
+        return self.predict(api, parts[:middle]) + self.predict(api, parts[middle:])
+
+    def call(self, api: str, method: str, args: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+        return getattr(self._loaded[api].model, method)(*args, **options)
+
+    def open(self, stream: int, api: str, method: str, args: tuple[Any, ...], options: Mapping[str, Any]) -> None:
+        """Begin a stream. What is no iterator is a stream of one piece."""
+        made = self.call(api, method, args, options)
+        self._streams[stream] = iter(made) if hasattr(made, "__next__") else iter((made,))
+
+    def step(self, stream: int, most: int, budget_s: float) -> tuple[list[Any], bool]:
+        """The next pieces, one at least unless it has ended, and whether it has. Others wait while this runs."""
+        pieces: list[Any] = []
+        end = time.monotonic() + budget_s
+        source = self._streams[stream]
+        while True:
+            try:
+                pieces.append(next(source))
+            except StopIteration:
+                del self._streams[stream]
+                return pieces, True
+            if len(pieces) >= most or time.monotonic() >= end:
+                return pieces, False
+
+    def close(self, stream: int) -> None:
+        source = self._streams.pop(stream, None)
+        close = getattr(source, "close", None)
+        if close is not None:
+            close()

@@ -1,0 +1,62 @@
+"""From the settings to models that can be asked: one for each API version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from modelship_service.model.host import Loaded, ModelHost
+from modelship_service.model.user_model import ModelFailed, UserModel
+from modelship_service.schema.schema import Schema
+from modelship_service.settings import NO_CODE, Settings
+
+# Methods beside `predict` that the service calls where a model has them.
+OPTIONAL = ("chat", "complete", "embed")
+
+
+def load_models(settings: Settings, project: Path) -> tuple[ModelHost, dict[str, tuple[Schema, frozenset[str]]]]:
+    """Models ready to be called, and for each API version its schema and its methods. Raises ModelFailed."""
+    loaded: dict[str, Loaded] = {}
+    described: dict[str, tuple[Schema, frozenset[str]]] = {}
+    by_entry: dict[str, Loaded] = {}
+    for api, entry in settings.entry.items():
+        if entry not in by_entry:
+            by_entry[entry] = _load(entry, settings, project)
+        loaded[api] = by_entry[entry]
+        methods = {name for name in OPTIONAL if callable(getattr(loaded[api].model, name, None))}
+        described[api] = loaded[api].schema, frozenset(methods | {"predict"})
+    return ModelHost(loaded), described
+
+
+def _load(entry: str, settings: Settings, project: Path) -> Loaded:
+    if entry == NO_CODE:
+        from modelship_service.model.onnx import load_onnx
+
+        model, schema = load_onnx(settings.files or project, settings.max_rows)
+    else:
+        user_model = UserModel(entry, project, settings.max_rows)
+        model, schema = user_model.load(settings.files), user_model.schema
+    _call_warm_up(model, project)
+    return Loaded(model, schema)
+
+
+def _call_warm_up(model: Any, project: Path) -> None:
+    warm_up = getattr(model, "warm_up", None)
+    if callable(warm_up):
+        try:
+            warm_up()
+        except BaseException as error:
+            raise ModelFailed.from_exception("warm_up", error, project) from None
+
+
+def warm_up(host: ModelHost, examples: Mapping[str, tuple[Any, int]], schemas: Mapping[str, Schema]) -> None:
+    """Ask each model for its example, so that the first caller does not pay for what is made on the first call."""
+    for api, (inputs, rows) in examples.items():
+        if schemas[api].streams:
+            continue
+        [answer] = host.predict(api, [(inputs, rows)])
+        reason = getattr(answer, "reason", None)
+        if reason is not None:
+            shown = answer.traceback or reason
+            raise ModelFailed("warm_up", f"the model fails on examples/request.json: {reason}", shown.rstrip())
