@@ -16,22 +16,36 @@ const areShares = (numbers) =>
 
 const areScores = (object) => {
   const numbers = Object.values(object);
-  return numbers.length > 1 && numbers.every((number) => typeof number === "number" && number >= 0 && number <= 1);
+  return (
+    numbers.length > 1 && numbers.every((number) => typeof number === "number" && number >= 0 && number <= 1)
+  );
 };
 
 function bars(pairs, ordered) {
   const best = Math.max(...pairs.map(([, share]) => share));
-  const sorted = ordered && pairs.length <= BARS_DRAWN ? pairs : pairs.toSorted((one, other) => other[1] - one[1]);
+  const sorted =
+    ordered && pairs.length <= BARS_DRAWN ? pairs : pairs.toSorted((one, other) => other[1] - one[1]);
   const rows = sorted.slice(0, BARS_DRAWN).map(([label, share]) => {
     const bar = el("span", { className: "bar" });
     // Through the object model: a style attribute would need a hole in the policy.
     bar.style.inlineSize = `${Math.max(share * 100, 0.4)}%`;
     const track = el("span", { className: "track", "aria-hidden": "true" }, bar);
     const percent = el("span", { className: "number" }, `${(share * 100).toFixed(1)} %`);
-    return el("li", { className: share === best ? "best" : "" }, el("span", { className: "bar-label" }, label), track, percent);
+    return el(
+      "li",
+      { className: share === best ? "best" : "" },
+      el("span", { className: "bar-label" }, label),
+      track,
+      percent,
+    );
   });
   const left = pairs.length - rows.length;
-  return el("div", null, el("ol", { className: "bars" }, rows), left > 0 ? el("p", { className: "hint" }, `and ${left} smaller`) : undefined);
+  return el(
+    "div",
+    null,
+    el("ol", { className: "bars" }, rows),
+    left > 0 ? el("p", { className: "hint" }, `and ${left} smaller`) : undefined,
+  );
 }
 
 /** What a value looks like. `beside` is the object that it lies in, where labels may be. */
@@ -46,7 +60,10 @@ export function drawn(name, value, beside = {}) {
     const found = Object.entries(beside).find(
       ([key, list]) => LABELS.test(key) && Array.isArray(list) && list.length === value.length,
     );
-    return bars(value.map((share, at) => [String(found ? found[1][at] : at), share]), true);
+    return bars(
+      value.map((share, at) => [String(found ? found[1][at] : at), share]),
+      true,
+    );
   }
   const grid = gridOf(name, "", value);
   if (grid) return gridPicture(grid, {}, name);
@@ -61,15 +78,19 @@ function parts(object) {
   return el(
     "dl",
     { className: "parts" },
-    Object.entries(object).map(([name, value]) => el("div", null, el("dt", null, name), el("dd", null, drawn(name, value, object)))),
+    Object.entries(object).map(([name, value]) =>
+      el("div", null, el("dt", null, name), el("dd", null, drawn(name, value, object))),
+    ),
   );
 }
 
 function drawnRows(body) {
   if (!isObject(body) || !Array.isArray(body.rows)) return [drawn("answer", body)];
-  const shown = body.rows.slice(0, ROWS_DRAWN).map((row, at) =>
-    el("section", { className: "answer-row" }, el("h3", null, `Row ${at + 1}`), drawn("answer", row)),
-  );
+  const shown = body.rows
+    .slice(0, ROWS_DRAWN)
+    .map((row, at) =>
+      el("section", { className: "answer-row" }, el("h3", null, `Row ${at + 1}`), drawn("answer", row)),
+    );
   const left = body.rows.length - shown.length;
   return left > 0 ? [...shown, el("p", { className: "hint" }, `and ${left} more, in the JSON`)] : shown;
 }
@@ -77,8 +98,13 @@ function drawnRows(body) {
 /** Few words for a screen reader: the plain values, not 64 numbers. */
 function spoken(body) {
   if (!isObject(body)) return "";
-  const plain = Object.entries(body).filter(([, value]) => ["number", "string", "boolean"].includes(typeof value));
-  return plain.slice(0, 4).map(([name, value]) => `${name}: ${String(value).slice(0, 80)}`).join(", ");
+  const plain = Object.entries(body).filter(([, value]) =>
+    ["number", "string", "boolean"].includes(typeof value),
+  );
+  return plain
+    .slice(0, 4)
+    .map(([name, value]) => `${name}: ${String(value).slice(0, 80)}`)
+    .join(", ");
 }
 
 /** The panel on the right: one answer at a time. */
@@ -90,7 +116,10 @@ export class AnswerPanel {
   #last = () => [];
 
   constructor() {
-    const views = [["drawn", "Result"], ["json", "JSON"]];
+    const views = [
+      ["drawn", "Result"],
+      ["json", "JSON"],
+    ];
     const bar = tabs("How to show the answer", views, this.#body, (view) => {
       this.#view = view;
       this.#refresh();
@@ -113,7 +142,8 @@ export class AnswerPanel {
   /** `facts`: status, milliseconds, bytes and request id of what came. */
   #facts({ status, ms, bytes, id, note }) {
     const good = status >= 200 && status < 300;
-    const fact = (label, value) => el("span", { className: "fact" }, el("span", { className: "soft" }, `${label} `), value);
+    const fact = (label, value) =>
+      el("span", { className: "fact" }, el("span", { className: "soft" }, `${label} `), value);
     this.#meta.replaceChildren(
       ...(status ? [el("span", { className: `chip ${good ? "good" : "bad"}` }, String(status))] : []),
       fact("time", el("span", { id: "latency" }, `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`)),
@@ -167,9 +197,16 @@ export class AnswerPanel {
         this.#facts({ ...facts, note: `${values.length} ${values.length === 1 ? "event" : "events"}` });
       },
       end: (facts, error, note) => {
-        this.#facts({ ...facts, note: [`${values.length} ${values.length === 1 ? "event" : "events"}`, note].filter(Boolean).join(", ") });
+        this.#facts({
+          ...facts,
+          note: [`${values.length} ${values.length === 1 ? "event" : "events"}`, note]
+            .filter(Boolean)
+            .join(", "),
+        });
         if (error) list.append(errorBox(error));
-        announce(error ? `The stream failed: ${error.message}` : `The stream ended after ${values.length} events`);
+        announce(
+          error ? `The stream failed: ${error.message}` : `The stream ended after ${values.length} events`,
+        );
       },
     };
   }

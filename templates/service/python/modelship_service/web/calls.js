@@ -17,20 +17,35 @@ export function callIn(language, call) {
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
 function curl({ url, method = "POST", body, keyed, streams, file }) {
-  const parts = [`curl ${streams ? "-sSN" : "-sS"}${method === "GET" || body !== undefined ? "" : ` -X ${method}`} ${quoted(url)}`];
+  const parts = [
+    `curl ${streams ? "-sSN" : "-sS"}${method === "GET" || body !== undefined ? "" : ` -X ${method}`} ${quoted(url)}`,
+  ];
   if (keyed) parts.push(`-H "authorization: Bearer $${KEY}"`);
-  if (body !== undefined) parts.push(`-H 'content-type: application/json'`, file ? "--data-binary @request.json" : `-d ${quoted(body)}`);
+  if (body !== undefined)
+    parts.push(
+      `-H 'content-type: application/json'`,
+      file ? "--data-binary @request.json" : `-d ${quoted(body)}`,
+    );
   return parts.join(" \\\n  ");
 }
 
 function python({ url, body, keyed, streams, file }) {
-  const lines = [...(keyed ? ["import os"] : []), ...(file || streams ? ["import json"] : []), "import requests", ""];
+  const lines = [
+    ...(keyed ? ["import os"] : []),
+    ...(file || streams ? ["import json"] : []),
+    "import requests",
+    "",
+  ];
   const payload = file ? 'json.load(open("request.json"))' : pythonLiteral(JSON.parse(body));
   lines.push("response = requests.post(", `    ${JSON.stringify(url)},`, `    json=${payload},`);
   if (keyed) lines.push(`    headers={"authorization": f"Bearer {os.environ['${KEY}']}"},`);
   lines.push(streams ? "    stream=True," : "    timeout=60,", ")", "response.raise_for_status()");
   if (streams)
-    lines.push("for line in response.iter_lines(decode_unicode=True):", '    if line.startswith("data: "):', "        print(json.loads(line[6:]))");
+    lines.push(
+      "for line in response.iter_lines(decode_unicode=True):",
+      '    if line.startswith("data: "):',
+      "        print(json.loads(line[6:]))",
+    );
   else lines.push("print(response.json())");
   return lines.join("\n");
 }
@@ -48,12 +63,25 @@ function pythonLiteral(value) {
 
 function typescript({ url, body, keyed, streams, file }) {
   const lines = file ? ['import { readFile } from "node:fs/promises";', ""] : [];
-  lines.push(`const response = await fetch(${JSON.stringify(url)}, {`, '  method: "POST",', "  headers: {", '    "content-type": "application/json",');
+  lines.push(
+    `const response = await fetch(${JSON.stringify(url)}, {`,
+    '  method: "POST",',
+    "  headers: {",
+    '    "content-type": "application/json",',
+  );
   if (keyed) lines.push(`    authorization: \`Bearer \${process.env.${KEY}}\`,`);
-  lines.push("  },", `  body: ${file ? 'await readFile("request.json")' : `JSON.stringify(${body})`},`, "});");
+  lines.push(
+    "  },",
+    `  body: ${file ? 'await readFile("request.json")' : `JSON.stringify(${body})`},`,
+    "});",
+  );
   lines.push("if (!response.ok) throw new Error(await response.text());");
   if (streams)
-    lines.push("for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {", "  console.log(chunk);", "}");
+    lines.push(
+      "for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {",
+      "  console.log(chunk);",
+      "}",
+    );
   else lines.push("console.log(await response.json());");
   return lines.join("\n");
 }

@@ -1,6 +1,6 @@
 // A conversation with a model that has `chat`, over the OpenAI-compatible route.
 import { announce, byId, el, show } from "./dom.js";
-import { Refused, ask, errorBox } from "./session.js";
+import { ask, errorBox, Refused } from "./session.js";
 import { events, parsed } from "./stream.js";
 
 export class Chat {
@@ -38,7 +38,14 @@ export class Chat {
 
   #bubble(role, text) {
     const content = el("p", { className: "text" }, text);
-    byId("chat-log").append(el("li", { className: `said ${role}` }, el("span", { className: "who" }, role === "user" ? "You" : "Model"), content));
+    byId("chat-log").append(
+      el(
+        "li",
+        { className: `said ${role}` },
+        el("span", { className: "who" }, role === "user" ? "You" : "Model"),
+        content,
+      ),
+    );
     return content;
   }
 
@@ -73,9 +80,18 @@ export class Chat {
 
   async *#pieces(signal) {
     const headers = { "content-type": "application/json" };
-    const response = await ask("v1/chat/completions", { method: "POST", headers, body: JSON.stringify(this.body), signal });
+    const response = await ask("v1/chat/completions", {
+      method: "POST",
+      headers,
+      body: JSON.stringify(this.body),
+      signal,
+    });
     if (!response.ok)
-      throw new Refused(response.status, await response.json().catch(() => undefined), response.headers.get("x-request-id"));
+      throw new Refused(
+        response.status,
+        await response.json().catch(() => undefined),
+        response.headers.get("x-request-id"),
+      );
     for await (const { data } of events(response)) {
       if (data === "[DONE]") return;
       const chunk = parsed(data);

@@ -60,7 +60,11 @@ async function copy(text) {
 /** Tabs as the ARIA pattern has them: one stop for Tab, arrows inside. `options` are [value, label]. */
 export function tabs(label, options, panel, choose) {
   const buttons = options.map(([value, text]) =>
-    el("button", { type: "button", role: "tab", id: newId(), "aria-controls": panel.id, "data-value": value }, text),
+    el(
+      "button",
+      { type: "button", role: "tab", id: newId(), "aria-controls": panel.id, "data-value": value },
+      text,
+    ),
   );
   const select = (value, focus) => {
     for (const button of buttons) {
@@ -99,7 +103,9 @@ export function pretty(value, indent = "") {
     return `[\n${value.map((item) => inner + pretty(item, inner)).join(",\n")}\n${indent}]`;
   }
   if (value !== null && typeof value === "object") {
-    const lines = Object.entries(value).map(([key, item]) => `${inner}${JSON.stringify(key)}: ${pretty(item, inner)}`);
+    const lines = Object.entries(value).map(
+      ([key, item]) => `${inner}${JSON.stringify(key)}: ${pretty(item, inner)}`,
+    );
     return lines.length === 0 ? "{}" : `{\n${lines.join(",\n")}\n${indent}}`;
   }
   return JSON.stringify(value) ?? "null";

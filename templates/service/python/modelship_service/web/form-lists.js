@@ -8,9 +8,17 @@ const SHOWN = 200_000;
 /** A list of numbers, written with spaces, commas or lines between them. */
 export function numberList(place) {
   return listOf(place, {
-    write: (value) => (Array.isArray(value) ? pretty(value).replace(/^\[\s*|\s*\]$/g, "").replace(/^ {2}/gm, "") : ""),
+    write: (value) =>
+      Array.isArray(value)
+        ? pretty(value)
+            .replace(/^\[\s*|\s*\]$/g, "")
+            .replace(/^ {2}/gm, "")
+        : "",
     read(text) {
-      const words = text.replace(/^\s*\[|\]\s*$/g, "").split(/[\s,;]+/).filter(Boolean);
+      const words = text
+        .replace(/^\s*\[|\]\s*$/g, "")
+        .split(/[\s,;]+/)
+        .filter(Boolean);
       if (words.length === 0 && !place.required) return undefined;
       return words.map((word) => {
         const number = Number(word);
@@ -28,7 +36,13 @@ export const nestedList = (place) =>
   });
 
 function listOf(place, text) {
-  const input = el("textarea", { className: "code", rows: 4, spellcheck: "false", autocomplete: "off", autocapitalize: "off" });
+  const input = el("textarea", {
+    className: "code",
+    rows: 4,
+    spellcheck: "false",
+    autocomplete: "off",
+    autocapitalize: "off",
+  });
   const count = el("span", { className: "count soft" });
   const picture = pictureBeside(place, (value) => {
     input.value = text.write(value);
@@ -80,7 +94,12 @@ function pictureBeside({ name, schema, root }, put) {
   const canvas = el("canvas", { className: "picture", role: "img", "aria-label": `${name} as an image` });
   const file = el("input", { type: "file", accept: "image/*", className: "off-screen", id: newId() });
   const pick = el("label", { for: file.id, className: "button quiet" }, "From a file");
-  const node = el("div", { className: "picture-side", hidden: true }, canvas, el("div", { className: "pick" }, file, pick));
+  const node = el(
+    "div",
+    { className: "picture-side", hidden: true },
+    canvas,
+    el("div", { className: "pick" }, file, pick),
+  );
   let [shown, grid] = [];
   const draw = (value) => {
     [shown, grid] = [value, gridOf(name, schema.description, value)];
@@ -101,7 +120,8 @@ function pictureBeside({ name, schema, root }, put) {
     const y = Math.floor(((event.clientY - box.top) / box.height) * grid.height);
     const value = event.buttons === 2 || event.shiftKey ? (limits.minimum ?? 0) : limits.maximum;
     const { at } = grid;
-    if (at(y, x) !== value) put(grid.build((row, column) => (row === y && column === x ? value : at(row, column, 0))));
+    if (at(y, x) !== value)
+      put(grid.build((row, column) => (row === y && column === x ? value : at(row, column, 0))));
   };
   canvas.onpointerdown = paint;
   canvas.onpointermove = paint;

@@ -18,7 +18,9 @@ export function buildForm(schema, changed) {
   const context = { root: schema, changed, fields };
   const whole = resolve(schema, schema);
   const top =
-    kindOf(whole, schema) === "group" ? group(whole, "", 0, context) : field("input", whole, true, "", 0, context);
+    kindOf(whole, schema) === "group"
+      ? group(whole, "", 0, context)
+      : field("input", whole, true, "", 0, context);
   return {
     node: top.node,
     write(row) {
@@ -72,7 +74,15 @@ function field(name, schema, required, path, depth, context) {
   const kind = kindOf(schema, context.root, depth);
   if (kind === "group") return nested(name, schema, required, path, depth, context);
   const ids = { control: newId(), hint: newId(), error: newId() };
-  const place = { name, schema, required, path, id: ids.control, root: context.root, changed: context.changed };
+  const place = {
+    name,
+    schema,
+    required,
+    path,
+    id: ids.control,
+    root: context.root,
+    changed: context.changed,
+  };
   const control = CONTROLS[kind](place);
   const error = el("p", { id: ids.error, className: "wrong", hidden: true });
   const input = control.input;
@@ -91,7 +101,12 @@ function field(name, schema, required, path, depth, context) {
     context.changed();
   });
   context.fields.set(path, { mark, focus: () => input.focus() });
-  const label = el("label", { for: ids.control }, name, required ? "" : el("span", { className: "soft" }, " optional"));
+  const label = el(
+    "label",
+    { for: ids.control },
+    name,
+    required ? "" : el("span", { className: "soft" }, " optional"),
+  );
   const node = el(
     "div",
     { className: `field ${kind}` },
@@ -125,7 +140,17 @@ function nested(name, schema, required, path, depth, context) {
     context.changed();
   };
   const legend = free
-    ? el("legend", null, el("label", { for: box.id, className: "tick" }, box, name, el("span", { className: "soft" }, " optional")))
+    ? el(
+        "legend",
+        null,
+        el(
+          "label",
+          { for: box.id, className: "tick" },
+          box,
+          name,
+          el("span", { className: "soft" }, " optional"),
+        ),
+      )
     : el("legend", null, name);
   const hint = schema.description ? el("p", { className: "hint" }, schema.description) : undefined;
   return {
@@ -148,7 +173,7 @@ const CONTROLS = {
     return {
       input,
       write(value) {
-        const at = values.findIndex((one) => one === value);
+        const at = values.indexOf(value);
         input.value = at >= 0 ? String(at) : free ? "" : "0";
       },
       read: () => (input.value === "" ? undefined : values[Number(input.value)]),

@@ -35,11 +35,15 @@ export function gridOf(name, description, value) {
   }
   if (shape.length === 3 && (a === 3 || a === 1) && fits(b, c)) {
     const at = (y, x, channel) => value[channel][y][x];
-    return grid(b, c, a, at, (pixel) => list(a, (channel) => list(b, (y) => list(c, (x) => pixel(y, x, channel)))));
+    return grid(b, c, a, at, (pixel) =>
+      list(a, (channel) => list(b, (y) => list(c, (x) => pixel(y, x, channel)))),
+    );
   }
   if (shape.length === 3 && (c === 3 || c === 1) && fits(a, b)) {
     const at = (y, x, channel) => value[y][x][channel];
-    return grid(a, b, c, at, (pixel) => list(a, (y) => list(b, (x) => list(c, (channel) => pixel(y, x, channel)))));
+    return grid(a, b, c, at, (pixel) =>
+      list(a, (y) => list(b, (x) => list(c, (channel) => pixel(y, x, channel)))),
+    );
   }
   return undefined;
 }
@@ -50,7 +54,8 @@ function shapeOf(value) {
   if (!Array.isArray(value) || value.length === 0) return undefined;
   const inner = shapeOf(value[0]);
   if (!inner) return undefined;
-  const alike = inner.length === 0 ? isNumber : (item) => Array.isArray(item) && sameShape(shapeOf(item), inner);
+  const alike =
+    inner.length === 0 ? isNumber : (item) => Array.isArray(item) && sameShape(shapeOf(item), inner);
   return value.every(alike) ? [value.length, ...inner] : undefined;
 }
 const isNumber = (item) => typeof item === "number";
@@ -62,7 +67,9 @@ export function drawGrid(canvas, grid, limits = {}) {
   let [low, high] = [limits.minimum, limits.maximum];
   if (low === undefined || high === undefined) [low, high] = extremes(grid);
   const share = (number) => (high > low ? (number - low) / (high - low) : 0);
-  const ink = getComputedStyle(canvas).color.match(/[\d.]+/g).map(Number);
+  const ink = getComputedStyle(canvas)
+    .color.match(/[\d.]+/g)
+    .map(Number);
   canvas.width = width;
   canvas.height = height;
   const context = canvas.getContext("2d");
@@ -114,6 +121,8 @@ export async function pixelsOf(file, { height, width, channels }, { minimum = 0,
   const scaled = (share) => Number((minimum + share * (maximum - minimum)).toFixed(4));
   return (y, x, channel) => {
     const [red, green, blue] = data.subarray((y * width + x) * 4);
-    return scaled((channels === 3 ? [red, green, blue][channel] : 0.299 * red + 0.587 * green + 0.114 * blue) / 255);
+    return scaled(
+      (channels === 3 ? [red, green, blue][channel] : 0.299 * red + 0.587 * green + 0.114 * blue) / 255,
+    );
   };
 }

@@ -1,7 +1,8 @@
 // JSON Schema as the service writes it: references followed, constraints in words, a first value.
 
 /** A property that the object has itself: names such as `constructor` are the model's to use. */
-export const own = (object, name) => (isObject(object) && Object.hasOwn(object, name) ? object[name] : undefined);
+export const own = (object, name) =>
+  isObject(object) && Object.hasOwn(object, name) ? object[name] : undefined;
 
 export const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
@@ -73,14 +74,23 @@ function range(low, high) {
 
 /** The rules of a schema in words: "64 numbers, each 0 to 16". */
 export function inWords(schema, root) {
-  const words = { integer: "whole number", number: "number", string: "text", boolean: "yes or no", object: "object" };
+  const words = {
+    integer: "whole number",
+    number: "number",
+    string: "text",
+    boolean: "yes or no",
+    object: "object",
+  };
   const parts = [];
   if (schema.enum) parts.push(`one of ${schema.enum.map((one) => JSON.stringify(one)).join(", ")}`);
   else if (schema.const !== undefined) parts.push(`always ${JSON.stringify(schema.const)}`);
   else if (schema.type === "array") parts.push(listInWords(schema, root));
   else if (schema.anyOf ?? schema.oneOf)
     parts.push((schema.anyOf ?? schema.oneOf).map((one) => inWords(resolve(one, root), root)).join(", or "));
-  else parts.push(schema.format ? `${words[schema.type] ?? ""} (${schema.format})` : (words[schema.type] ?? "any JSON"));
+  else
+    parts.push(
+      schema.format ? `${words[schema.type] ?? ""} (${schema.format})` : (words[schema.type] ?? "any JSON"),
+    );
   const limits = range(schema.minimum, schema.maximum);
   if (limits) parts.push(limits);
   if (schema.exclusiveMinimum !== undefined) parts.push(`above ${schema.exclusiveMinimum}`);
@@ -97,7 +107,13 @@ function listInWords(schema, root) {
   const fixed = fixedShape(schema, root);
   if (fixed && fixed.shape.length > 1) return `${fixed.shape.join(" × ")} numbers`;
   const items = resolve(schema.items, root);
-  const plural = { number: "numbers", integer: "whole numbers", string: "texts", array: "lists", object: "objects" };
+  const plural = {
+    number: "numbers",
+    integer: "whole numbers",
+    string: "texts",
+    array: "lists",
+    object: "objects",
+  };
   const count = range(schema.minItems, schema.maxItems);
   const limits = range(items.minimum, items.maximum);
   return `${count ? `${count} ` : "list of "}${plural[items.type] ?? "items"}${limits ? `, each ${limits}` : ""}`;
@@ -112,7 +128,8 @@ export function sample(given, root, depth = 0) {
   switch (schema.type) {
     case "integer":
     case "number": {
-      const low = schema.minimum ?? (schema.exclusiveMinimum !== undefined ? schema.exclusiveMinimum + 1 : -Infinity);
+      const low =
+        schema.minimum ?? (schema.exclusiveMinimum !== undefined ? schema.exclusiveMinimum + 1 : -Infinity);
       return Math.min(Math.max(0, low), schema.maximum ?? Infinity);
     }
     case "string":
@@ -125,7 +142,8 @@ export function sample(given, root, depth = 0) {
     }
     case "object": {
       const value = {};
-      for (const name of schema.required ?? []) put(value, name, sample(own(schema.properties, name), root, depth + 1));
+      for (const name of schema.required ?? [])
+        put(value, name, sample(own(schema.properties, name), root, depth + 1));
       return value;
     }
     default: {

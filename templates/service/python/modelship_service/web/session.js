@@ -16,8 +16,16 @@ function kept(open) {
     }
   };
   return {
-    get: (name) => attempt((store) => store.getItem(name), () => memory.get(name)) ?? "",
-    set: (name, value) => attempt((store) => store.setItem(name, value), () => memory.set(name, value)),
+    get: (name) =>
+      attempt(
+        (store) => store.getItem(name),
+        () => memory.get(name),
+      ) ?? "",
+    set: (name, value) =>
+      attempt(
+        (store) => store.setItem(name, value),
+        () => memory.set(name, value),
+      ),
   };
 }
 const forTab = kept(() => sessionStorage);
@@ -89,7 +97,12 @@ export function keyPanel(changed) {
   label();
   return {
     ask: () =>
-      open(true, apiKey() ? "The service does not accept this key." : "The service asks for a key: enter yours to go on."),
+      open(
+        true,
+        apiKey()
+          ? "The service does not accept this key."
+          : "The service asks for a key: enter yours to go on.",
+      ),
   };
 }
 
@@ -116,13 +129,20 @@ export function themeButton() {
 export function errorBox(error, go) {
   const details = (error.details ?? []).map((detail) => {
     const path = String(detail?.path ?? "");
-    const name = go?.(path) ? el("button", { type: "button", className: "link", onclick: go(path) }, path) : path;
+    const name = go?.(path)
+      ? el("button", { type: "button", className: "link", onclick: go(path) }, path)
+      : path;
     return el("li", null, el("code", null, name), ` ${detail?.rule ?? ""}`);
   });
   return el(
     "div",
     { className: "error-box" },
-    el("p", null, el("strong", null, error.code ?? "failed"), details.length === 0 ? ` ${error.message}` : ""),
+    el(
+      "p",
+      null,
+      el("strong", null, error.code ?? "failed"),
+      details.length === 0 ? ` ${error.message}` : "",
+    ),
     details.length > 0 ? el("ul", null, details) : undefined,
   );
 }
