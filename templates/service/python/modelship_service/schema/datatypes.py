@@ -118,7 +118,7 @@ def bounds(datatype: str) -> tuple[float, float]:
     return -high, high
 
 
-def from_json(values: Any, datatype: str) -> Array:
+def from_json(values: Any, datatype: str, finite: bool = True) -> Array:
     """Values that `json_type` accepts as an array. OverflowError where one is too large for the datatype.
 
     ValueError or TypeError where lists are of different lengths; an array of objects then has too few dimensions.
@@ -129,7 +129,7 @@ def from_json(values: Any, datatype: str) -> Array:
         array = np.array(values, dtype=np.float64 if datatype == "BF16" else dtype_of(datatype))
         if datatype == "BF16":
             array = array.astype(dtype_of("BF16"))
-    if not is_finite(array):
+    if finite and not is_finite(array):
         raise OverflowError
     return array
 

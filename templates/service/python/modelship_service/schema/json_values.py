@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -59,10 +60,10 @@ class Refused(Exception):
         self.kind = kind
 
 
-def to_array(values: Any, datatype: str, lengths: Sequence[int]) -> Array:
+def to_array(values: Any, datatype: str, lengths: Sequence[int], finite: bool = True) -> Array:
     """Checked nested lists as an array. Each list of a level has as many items as the others; Refused otherwise."""
     try:
-        array = datatypes.from_json(values, datatype)
+        array = datatypes.from_json(values, datatype, finite)
     except OverflowError:
         raise _too_large(values, datatype) from None
     except (TypeError, ValueError):
@@ -91,6 +92,8 @@ def _too_large(values: Any, datatype: str) -> Refused:
     while isinstance(values, list):
         index = next((index for index, one in enumerate(values) if not _fits(one, datatype)), 0)
         indices, values = (*indices, index), values[index]
+    if isinstance(values, float) and not math.isfinite(values):
+        return Refused(indices, "must be a finite number", "finite_number")
     low, high = datatypes.bounds(datatype)
     return Refused(indices, f"must be {low} or more" if values < 0 else f"must be {high} or less", "out_of_range")
 

@@ -11,11 +11,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, TypeAdapter
 from pydantic.json_schema import models_json_schema
-from pydantic_core import SchemaValidator, ValidationError
+from pydantic_core import PydanticSerializationError, SchemaValidator, ValidationError
 
-from modelship_service.errors import ApiError
 from modelship_service.schema.envelope import bad_json, invalid, no_rows, rows_of
 from modelship_service.schema.finite import finite_validator
+from modelship_service.schema.row_columns import columns_of
 from modelship_service.schema.rules import broken_rules
 from modelship_service.schema.schema import Decoded, OutputError, SignatureError
 from modelship_service.schema.signature import EXPECTED, check_load, hints_of_predict, line_of, shown, takes_one
@@ -28,8 +28,6 @@ class RowSchema:
     """`streams`: `predict(self, row: Input) -> Iterator[Output]`, a generator that is given one row."""
 
     kind = "rows"
-    inputs: Sequence[TensorSpec] = ()
-    outputs: Sequence[TensorSpec] = ()
 
     def __init__(
         self, input_type: type[BaseModel], output_type: type[BaseModel], max_rows: int, streams: bool = False
@@ -46,6 +44,11 @@ class RowSchema:
         self.input_ref, self.output_ref, self.definitions = _json_schemas(input_type, output_type)
         self._names = {name for one in self.definitions.values() for name in one.get("properties", {})}
         row = self.definitions[self.input_ref["$ref"].rpartition("/")[2]]
+        self._may_be_infinite = output_type.model_config.get("ser_json_inf_nan") == "strings"
+        self._input_columns = columns_of(self.input_ref, self.definitions)
+        self._output_columns = columns_of(self.output_ref, self.definitions)
+        self.inputs: Sequence[TensorSpec] = [column.tensor for column in self._input_columns]
+        self.outputs: Sequence[TensorSpec] = [column.tensor for column in self._output_columns]
         self.envelope_only = "rows" in row.get("properties", {})
 
     @classmethod
@@ -82,10 +85,26 @@ class RowSchema:
         return encoded
 
     def from_tensors(self, tensors: Mapping[str, Any]) -> Decoded:
-        raise ApiError(400, "bad_request", "this model takes rows, not tensors")
+        # Imported late: a model of rows that is asked in JSON alone does without numpy.
+        from modelship_service.schema.row_tensors import rows_of_tensors
+
+        values = rows_of_tensors(tensors, self._input_columns, self.max_rows)
+        try:
+            # Tensors have their types; what the types of a strict model are in Python is not theirs to know.
+            rows = self._many.validate_python(values, strict=False)
+        except ValidationError as error:
+            raise invalid(broken_rules(error, "rows", self._names), error.error_count()) from None
+        return Decoded(rows, len(rows), many=True)
 
     def to_tensors(self, outputs: Any) -> dict[str, Any]:
-        return {}
+        from modelship_service.schema.row_tensors import tensors_of_rows
+
+        checked = self._checked(outputs, len(outputs))
+        try:
+            rows = self._outputs.dump_python(checked, mode="json", by_alias=True)
+        except PydanticSerializationError as error:
+            raise OutputError(f"predict returned what cannot be encoded: {error}") from None
+        return tensors_of_rows(rows, self._output_columns, finite=not self._may_be_infinite)
 
     def bucket(self, inputs: list[Any]) -> Hashable:
         return None
@@ -113,7 +132,7 @@ class RowSchema:
         return self.join(parts)
 
     def _check_finite(self, outputs: list[Any]) -> None:
-        if self.output_type.model_config.get("ser_json_inf_nan") == "strings":
+        if self._may_be_infinite:
             return
         path = _not_finite(self._outputs.dump_python(outputs), "rows")
         if path is not None:
