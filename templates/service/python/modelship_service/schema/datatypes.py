@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import math
 from typing import Annotated, Any
 
@@ -50,9 +51,7 @@ def datatype_named(dtype_name: str) -> str | None:
 def dtype_of(datatype: str) -> np.dtype[Any]:
     """What the model gets. BF16 needs the package ml_dtypes, whose dtype it is: ImportError without it."""
     if datatype == "BF16":
-        from ml_dtypes import bfloat16
-
-        return np.dtype(bfloat16)  # type: ignore[no-any-return]
+        return np.dtype(importlib.import_module("ml_dtypes").bfloat16)
     return np.dtype(_NUMPY[datatype])
 
 
