@@ -15,7 +15,6 @@ from modelship_service.errors import ApiError
 from modelship_service.guard.admission import Guard
 from modelship_service.guard.key_file import KeySource
 from modelship_service.guard.limits import Limits
-from modelship_service.http.deadline import Deadline
 from modelship_service.http.request import Request
 from modelship_service.jobs import Jobs
 from modelship_service.model.example import read_example
@@ -131,11 +130,10 @@ class Service:
         limit = timeout_s or self.settings.timeout_s
         request.rows = decoded.rows
         try:
-            with Deadline(limit):
-                outputs, request.queued_s = await pool.predict(
-                    served.api, served.schema, decoded.inputs, decoded.rows, limit
-                )
-                return outputs
+            outputs, request.queued_s = await pool.predict(
+                served.api, served.schema, decoded.inputs, decoded.rows, limit
+            )
+            return outputs
         except TimeoutError:
             raise ApiError(504, "timeout", f"the model did not answer within {limit:g} s") from None
         except ModelRaised as raised:

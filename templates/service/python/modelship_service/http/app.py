@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 import traceback
 from collections.abc import MutableMapping
@@ -18,6 +19,7 @@ from modelship_service.http.router import Methods, Route, Router, family_of
 from modelship_service.service import Service
 
 _GONE = 499
+_VALUE = re.compile(r"[\t\x20-\x7e]*")
 _HEAD_TOO_LARGE = "the head of the request is too large"
 
 
@@ -117,6 +119,8 @@ class App:
         if self._cors.enabled:
             headers += self._cors.headers(request)
         for name, value in response.headers:
+            if not _VALUE.fullmatch(value):
+                raise ValueError(f"the value of the header {name} has characters that no header may have")
             headers.append((name.encode(), value.encode()))
         if request.unread or self._service.state == "draining":
             headers.append((b"connection", b"close"))
@@ -125,6 +129,8 @@ class App:
     async def _send(
         self, request: Request, response: Response, headers: list[tuple[bytes, bytes]], send: Send
     ) -> None:
+        if not request.unread and request.connection.respond(request.scope, response.status, headers, response.body):
+            return
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         if request.unread:
             await send({"type": "http.response.body", "body": response.body, "more_body": True})

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from modelship_service.settings import Settings
+
+Headers = Sequence[tuple[bytes, bytes]]
 
 MAX_HEADERS = 100
 # A client that closed both ways answers the first of a pair with a reset, on which the second fails; one that has only
@@ -69,6 +71,34 @@ class Connection(HttpToolsProtocol):
         cycle.body = bytearray()
         cycle.message_event.clear()
         return body
+
+    def respond(self, scope: MutableMapping[str, Any], status: int, headers: Headers, body: bytes) -> bool:
+        """Write a whole answer at once, as uvicorn would in two messages and many checks.
+
+        False when it cannot be done so: the client reads too slowly, or is sending still.
+        """
+        cycle = scope["modelship.cycle"]
+        if self.flow.write_paused or cycle.more_body:
+            return False
+        if cycle.disconnected:
+            return True
+        parts = [STATUS_LINE[status]]
+        for name, value in self.server_state.default_headers:
+            parts += (name, b": ", value, b"\r\n")
+        for name, value in headers:
+            parts += (name, b": ", value, b"\r\n")
+            if name == b"connection":
+                cycle.keep_alive = False
+        if not cycle.keep_alive and b"connection" not in parts:
+            parts.append(b"connection: close\r\n")
+        parts += (b"\r\n",) if scope["method"] == "HEAD" else (b"\r\n", body)
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(b"".join(parts))
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+        return True
 
     def watch(self, scope: MutableMapping[str, Any], task: asyncio.Task[Any]) -> None:
         """Have the task that answers a request cancelled when the client goes."""

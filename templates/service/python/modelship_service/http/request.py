@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -25,6 +26,9 @@ Send = Callable[[Message], Awaitable[None]]
 _ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _TRACE_PARENT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _DISCARD_S = 2.0
+# Ids that are made here: one part for the process, and one that counts.
+_PROCESS = os.urandom(8).hex()
+_numbers = itertools.count(1)
 
 
 class ClientGone(Exception):
@@ -63,7 +67,10 @@ class Request:
         self.connection = scope.get("modelship.connection")
         self._receive = receive
         given = self.headers.get(b"x-request-id")
-        self.id = given.decode() if given is not None and _ID.fullmatch(given) else os.urandom(12).hex()
+        if given is not None and _ID.fullmatch(given):
+            self.id = given.decode()
+        else:
+            self.id = f"{_PROCESS}{next(_numbers):08x}"
         self.unread = b"transfer-encoding" in self.headers or self.headers.get(b"content-length", b"0") != b"0"
 
     @property

@@ -51,6 +51,7 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,
                 backlog=_BACKLOG,
                 timeout_keep_alive=settings.idle_timeout_s,  # type: ignore[arg-type]
             )

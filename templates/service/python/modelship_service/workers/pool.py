@@ -17,6 +17,7 @@ from modelship_service.workers.worker import Worker
 
 _STEP_PIECES = 64
 _STEP_S = 0.01
+_EXPIRY_S = 0.05
 
 _Turn = tuple[str, tuple[Any, ...], Callable[[Any], None]]
 
@@ -49,6 +50,9 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._feeding = False
         self._timer: asyncio.TimerHandle | None = None
+        # Requests and when their time is up, in seconds of the loop's clock.
+        self._waiting: dict[Entry, float] = {}
+        self._expiry: asyncio.TimerHandle | None = None
 
     @property
     def rows(self) -> int:
@@ -71,7 +75,10 @@ class Pool:
     async def predict(
         self, api: str, schema: Schema, inputs: Inputs, rows: int, patience_s: float
     ) -> tuple[Outputs, float]:
-        """The outputs, and how long the rows waited in seconds. Raises ModelRaised, or ApiError when it is too busy."""
+        """The outputs, and how long the rows waited in seconds.
+
+        Raises ModelRaised, TimeoutError after `patience_s`, or ApiError when it is too busy.
+        """
         self._check_room(rows, patience_s)
         now = self._loop.time()
         bucket = schema.bucket(inputs)
@@ -91,23 +98,36 @@ class Pool:
                 for start in range(0, rows, most)
             ]
         self._rows += rows
+        expires = now + patience_s
         try:
             for entry in pieces:
+                self._waiting[entry] = expires
                 self._batcher.add(entry)
             self._feed_soon()
+            if self._expiry is None:
+                self._expiry = self._loop.call_later(_EXPIRY_S, self._expire)
             outputs = [await entry.future for entry in pieces]
         finally:
             for entry in pieces:
-                if entry.future.done() and not entry.future.cancelled():
-                    entry.future.exception()  # Seen, also when an earlier piece has failed.
-                    continue
-                entry.future.cancel()
+                self._waiting.pop(entry, None)
                 # What a worker has begun takes its time, whether or not somebody still waits for it.
                 if entry.started is None:
                     self._rows -= entry.rows
+                if not entry.future.cancel() and not entry.future.cancelled():
+                    entry.future.exception()  # Seen, also when an earlier piece has failed.
         first = pieces[0]
         waited = (first.started or now) - first.since
         return outputs[0] if len(outputs) == 1 else schema.merge(outputs), waited
+
+    def _expire(self) -> None:
+        """One timer for all: a timer for each request would cost more than the rest of its wait."""
+        self._expiry = None
+        now = self._loop.time()
+        for entry, expires in list(self._waiting.items()):
+            if expires <= now and not entry.future.done():
+                entry.future.set_exception(TimeoutError())
+        if self._waiting:
+            self._expiry = self._loop.call_later(_EXPIRY_S, self._expire)
 
     def stream(self, api: str, method: str, args: tuple[Any, ...], options: Mapping[str, Any]) -> AsyncIterator[Any]:
         """Pieces as the model makes them, no faster than they are taken. Closing the iterator ends the work."""
