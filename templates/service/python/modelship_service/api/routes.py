@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelship_service.api import card, jobs, predict, probes
+from modelship_service.api.oip import handlers as oip
 from modelship_service.http.request import Request
 from modelship_service.http.response import Response, json_response
 from modelship_service.http.router import Route
@@ -36,6 +37,7 @@ def routes(settings: Settings) -> list[Route]:
         Route("GET", "/startupz", probes.started, scope=None),
         Route("GET", "/readyz", probes.ready, scope=None),
         *(route for api in settings.entry for route in _of_version(api)),
+        *oip.ROUTES,
     ]
 
 

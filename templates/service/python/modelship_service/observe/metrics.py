@@ -74,6 +74,10 @@ class Metrics:
     def worker_died(self) -> None:
         self._deaths.inc()
 
+    def total(self, sample: str) -> float:
+        """A sum or a count since the start."""
+        return self._registry.get_sample_value(sample) or 0.0
+
     def text(self, waiting_rows: int) -> bytes:
         self._waiting.set(waiting_rows)
         return generate_latest(self._registry)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import math
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import msgspec
@@ -51,7 +52,8 @@ def datatype_named(dtype_name: str) -> str | None:
 def dtype_of(datatype: str) -> np.dtype[Any]:
     """What the model gets. BF16 needs the package ml_dtypes, whose dtype it is: ImportError without it."""
     if datatype == "BF16":
-        return np.dtype(importlib.import_module("ml_dtypes").bfloat16)
+        bfloat16: np.dtype[Any] = np.dtype(importlib.import_module("ml_dtypes").bfloat16)
+        return bfloat16
     return np.dtype(_NUMPY[datatype])
 
 
@@ -138,5 +140,6 @@ def is_finite(array: Array) -> bool:
     return bool(np.isfinite(array).all())
 
 
-def size_of(shape: tuple[int, ...]) -> int:
+def size_of(shape: Iterable[int]) -> int:
+    """How many values a tensor of this shape has."""
     return math.prod(shape)

@@ -126,7 +126,7 @@ def _broken(message: str, start: str) -> dict[str, str]:
         return _rule(path, "less_than_equal", le=limit["limit"])
     if said == "Number out of range":
         return _rule(path, "finite_number")
-    wanted = re.match(r"Expected `(\w+)`", said)
+    wanted = re.match(r"Expected `(\w+)", said)
     return _rule(path, _TYPES.get(wanted[1], "wrong_type") if wanted else "wrong_type")
 
 
