@@ -25,7 +25,7 @@ def main() -> int:
         print(failed.shown, file=sys.stderr)
         return EXIT_MODEL
     for api, model in models.items():
-        print(json.dumps(card(settings, api, model.schema, ["predict"]), indent=2))
+        print(json.dumps(card(settings, api, model.schema, model.methods), indent=2))
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ from modelship_service.model.user_model import ModelFailed
 from modelship_service.observe.logs import Log
 from modelship_service.observe.metrics import Metrics
 from modelship_service.schema.card import card
-from modelship_service.schema.schema import Decoded, Outputs, Schema
+from modelship_service.schema.methods import Method
+from modelship_service.schema.schema import Batching, Decoded, Outputs, Schema
 from modelship_service.settings import Settings
 from modelship_service.workers.pool import Pool
 from modelship_service.workers.thread import ModelThread
@@ -37,7 +38,7 @@ class Served:
 
     api: str
     schema: Schema
-    methods: frozenset[str]
+    methods: Mapping[str, Method]
     example: Any
     card: dict[str, Any]
 
@@ -94,7 +95,7 @@ class Service:
         examples: dict[str, tuple[Any, int]] = {}
         served: dict[str, Served] = {}
         for api, (schema, methods) in described.items():
-            example, decoded = read_example(self.project, schema, self.log)
+            example, decoded = read_example(self.project, schema, self.log) if "predict" in methods else (None, None)
             if decoded is not None:
                 examples[api] = decoded.inputs, decoded.rows
             served[api] = Served(api, schema, methods, example, card(settings, api, schema, methods))
@@ -122,8 +123,13 @@ class Service:
         message = words.get(self.state, "the model cannot be asked now")
         return ApiError(503, "not_ready", message, headers=[("retry-after", "1")])
 
-    async def predict(
+    def predict(
         self, served: Served, decoded: Decoded, request: Request, timeout_s: float | None = None
+    ) -> Awaitable[Outputs]:
+        return self.batched(served.api, served.schema, decoded, request, timeout_s)
+
+    async def batched(
+        self, target: str, schema: Batching, decoded: Decoded, request: Request, timeout_s: float | None = None
     ) -> Outputs:
         """The model's outputs. Raises ApiError 429, 500 `model_error`, 503 or 504."""
         pool = self._ready_pool()
@@ -131,20 +137,23 @@ class Service:
         request.rows = decoded.rows
         try:
             outputs, request.queued_s = await pool.predict(
-                served.api, served.schema, decoded.inputs, decoded.rows, limit
+                target, schema, decoded.inputs, decoded.rows, limit
             )
             return outputs
         except TimeoutError:
-            raise ApiError(504, "timeout", f"the model did not answer within {limit:g} s") from None
+            raise self.timed_out(limit) from None
         except ModelRaised as raised:
             raise self.model_error(raised, request.id) from None
 
-    def stream(self, served: Served, method: str, args: tuple[Any, ...], options: Mapping[str, Any]) -> AsyncIterator[Any]:
+    def stream(
+        self, served: Served, method: str, args: tuple[Any, ...], options: Mapping[str, Any]
+    ) -> AsyncIterator[Any]:
         """Pieces of the model's answer. The iterator raises ModelRaised."""
         return self._ready_pool().stream(served.api, method, args, options)
 
-    async def call(self, served: Served, method: str, *args: Any) -> Any:
-        return await self._ready_pool().call(served.api, method, *args)
+    async def count_tokens(self, served: Served, texts: Sequence[str]) -> int | None:
+        """As the model counts them; None where it does not. Raises ModelRaised."""
+        return await self._ready_pool().count(served.api, texts) if "count_tokens" in served.methods else None
 
     def encoded(self, encode: Callable[[], bytes], request_id: str) -> bytes:
         """An answer, unless the model's outputs are not what its annotations promise."""
@@ -153,6 +162,15 @@ class Service:
         except Exception as error:
             # Not only OutputError: a string may be no Unicode, a property of the user's may raise.
             raise self.model_error(ModelRaised(Failure.of(error)), request_id) from None
+
+    def told(self, error: Exception, request_id: str) -> ApiError:
+        """What the caller hears of an error that came when the answer had begun; the log has the rest."""
+        if isinstance(error, ApiError):
+            return error
+        return self.model_error(error if isinstance(error, ModelRaised) else ModelRaised(Failure.of(error)), request_id)
+
+    def timed_out(self, limit_s: float) -> ApiError:
+        return ApiError(504, "timeout", f"the model did not answer within {limit_s:g} s")
 
     def model_error(self, raised: ModelRaised, request_id: str) -> ApiError:
         failure = raised.failure

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-import msgspec
-
-from modelship_service.errors import ApiError
 from modelship_service.http import sse
 from modelship_service.http.request import Request
 from modelship_service.http.response import Response, Stream
 from modelship_service.model.failure import ModelRaised
-from modelship_service.schema.schema import Decoded, OutputError
+from modelship_service.schema.schema import Decoded
 from modelship_service.service import Served, Service
 
 _EVENT_STREAM = b"text/event-stream"
@@ -61,12 +58,4 @@ async def _collected(
 
 
 def _failed(service: Service, request: Request, error: Exception) -> bytes:
-    if isinstance(error, ModelRaised):
-        told = service.model_error(error, request.id)
-    elif isinstance(error, ApiError):
-        told = error
-    else:
-        reason = str(error) if isinstance(error, OutputError) else type(error).__name__
-        service.log.write("error", "model_error", request_id=request.id, reason=reason)
-        told = ApiError(500, "model_error", "the model failed on this request; its log has the reason")
-    return sse.event(msgspec.json.encode(msgspec.json.decode(told.body(request.id))), "error")
+    return sse.event(service.told(error, request.id).body(request.id), "error")

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from modelship_service.model.failure import Failure
-from modelship_service.schema.schema import Inputs, Outputs, Schema
+from modelship_service.schema.schema import Batching, Inputs, Outputs
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model of one API version, ready to be called."""
+    """A model ready to be called, and how requests share a call."""
 
     model: Any
-    schema: Schema
+    schema: Batching
+
+
+def embedding(api: str) -> str:
+    """The name under which batches for `embed` of an API version run, as those for `predict` do under its own."""
+    return f"{api}/embed"
 
 
 class ModelHost:
@@ -39,12 +45,12 @@ class ModelHost:
         middle = len(parts) // 2
         return self.predict(api, parts[:middle]) + self.predict(api, parts[middle:])
 
-    def call(self, api: str, method: str, args: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
-        return getattr(self._loaded[api].model, method)(*args, **options)
+    def count(self, api: str, texts: Sequence[str]) -> int:
+        return sum(operator.index(self._loaded[api].model.count_tokens(text)) for text in texts)
 
     def open(self, stream: int, api: str, method: str, args: tuple[Any, ...], options: Mapping[str, Any]) -> None:
         """Begin a stream. What is no iterator is a stream of one piece."""
-        made = self.call(api, method, args, options)
+        made = getattr(self._loaded[api].model, method)(*args, **options)
         self._streams[stream] = iter(made) if hasattr(made, "__next__") else iter((made,))
 
     def step(self, stream: int, most: int, budget_s: float) -> tuple[list[Any], bool]:

@@ -6,39 +6,46 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from modelship_service.model.host import Loaded, ModelHost
+from modelship_service.model.host import Loaded, ModelHost, embedding
 from modelship_service.model.user_model import ModelFailed, UserModel
+from modelship_service.schema.methods import Method
 from modelship_service.schema.schema import Schema
 from modelship_service.settings import NO_CODE, Settings
 
-# Methods beside `predict` that the service calls where a model has them.
-OPTIONAL = ("chat", "complete", "embed")
+# What there is to know of a model without asking it.
+Described = tuple[Schema, Mapping[str, Method]]
 
 
-def load_models(settings: Settings, project: Path) -> tuple[ModelHost, dict[str, tuple[Schema, frozenset[str]]]]:
+def load_models(settings: Settings, project: Path) -> tuple[ModelHost, dict[str, Described]]:
     """Models ready to be called, and for each API version its schema and its methods. Raises ModelFailed."""
     loaded: dict[str, Loaded] = {}
-    described: dict[str, tuple[Schema, frozenset[str]]] = {}
-    by_entry: dict[str, Loaded] = {}
+    described: dict[str, Described] = {}
+    by_entry: dict[str, tuple[Any, Described]] = {}
     for api, entry in settings.entry.items():
         if entry not in by_entry:
             by_entry[entry] = _load(entry, settings, project)
-        loaded[api] = by_entry[entry]
-        methods = {name for name in OPTIONAL if callable(getattr(loaded[api].model, name, None))}
-        described[api] = loaded[api].schema, frozenset(methods | {"predict"})
+        model, (schema, methods) = by_entry[entry]
+        described[api] = schema, methods
+        loaded[api] = Loaded(model, schema)
+        if "embed" in methods:
+            # Imported late, as it brings numpy.
+            from modelship_service.schema.texts import TextBatches
+
+            loaded[embedding(api)] = Loaded(model, TextBatches())
     return ModelHost(loaded), described
 
 
-def _load(entry: str, settings: Settings, project: Path) -> Loaded:
+def _load(entry: str, settings: Settings, project: Path) -> tuple[Any, Described]:
     if entry == NO_CODE:
         from modelship_service.model.onnx import load_onnx
 
         model, schema = load_onnx(settings.files or project, settings.max_rows)
+        described: Described = schema, {"predict": Method()}
     else:
         user_model = UserModel(entry, project, settings.max_rows)
-        model, schema = user_model.load(settings.files), user_model.schema
+        model, described = user_model.load(settings.files), (user_model.schema, user_model.methods)
     _call_warm_up(model, project)
-    return Loaded(model, schema)
+    return model, described
 
 
 def _call_warm_up(model: Any, project: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from modelship_service.model import tracebacks
+from modelship_service.schema.methods import read_methods
 from modelship_service.schema.read import read_schema
 from modelship_service.schema.schema import SignatureError
 
@@ -48,6 +49,7 @@ class UserModel:
         self._class = _find_class(project, file, name)
         try:
             self.schema = read_schema(self._class, max_rows)
+            self.methods = read_methods(self._class)
         except SignatureError as problem:
             line = f":{problem.line}" if problem.line else ""
             raise ModelFailed.because("schema", f"{file}{line}: {problem}") from None

@@ -34,7 +34,29 @@ class Decoded:
     many: bool
 
 
-class Schema(Protocol):
+class Batching(Protocol):
+    """How requests share a call of the model: all that a worker and the queue before it have to know."""
+
+    def bucket(self, inputs: Inputs) -> Hashable:
+        """Inputs of the same bucket may share a batch."""
+        ...
+
+    def slice(self, inputs: Inputs, start: int, stop: int) -> Inputs: ...
+
+    def call(self, model: Any, inputs: Inputs) -> Outputs: ...
+
+    def join(self, parts: Sequence[Inputs]) -> Inputs: ...
+
+    def split(self, outputs: Outputs, counts: Sequence[int]) -> list[Outputs]:
+        """Each request's own outputs. Raises OutputError when the rows do not add up."""
+        ...
+
+    def merge(self, parts: Sequence[Outputs]) -> Outputs:
+        """The outputs of a request that was cut because it is larger than a batch."""
+        ...
+
+
+class Schema(Batching, Protocol):
     kind: str
     max_rows: int
     # `predict` is a generator: its outputs are streamed.
@@ -66,21 +88,3 @@ class Schema(Protocol):
         ...
 
     def to_tensors(self, outputs: Outputs) -> dict[str, Any]: ...
-
-    def bucket(self, inputs: Inputs) -> Hashable:
-        """Inputs of the same bucket may share a batch."""
-        ...
-
-    def slice(self, inputs: Inputs, start: int, stop: int) -> Inputs: ...
-
-    def call(self, model: Any, inputs: Inputs) -> Outputs: ...
-
-    def join(self, parts: Sequence[Inputs]) -> Inputs: ...
-
-    def split(self, outputs: Outputs, counts: Sequence[int]) -> list[Outputs]:
-        """Each request's own outputs. Raises OutputError when the rows do not add up."""
-        ...
-
-    def merge(self, parts: Sequence[Outputs]) -> Outputs:
-        """The outputs of a request that was cut because it is larger than a batch."""
-        ...

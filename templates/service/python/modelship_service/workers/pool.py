@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from modelship_service.batching.batcher import Batcher, Entry
 from modelship_service.errors import ApiError
 from modelship_service.model.failure import Failure, ModelRaised
 from modelship_service.observe.metrics import Metrics
-from modelship_service.schema.schema import Inputs, Outputs, Schema
+from modelship_service.schema.schema import Batching, Inputs, Outputs
 from modelship_service.workers.worker import Worker
 
 _STEP_PIECES = 64
 _STEP_S = 0.01
 _EXPIRY_S = 0.05
+_NAP_S = 0.0005
 
 _Turn = tuple[str, tuple[Any, ...], Callable[[Any], None]]
 
@@ -45,6 +47,7 @@ class Pool:
         self._slots: list[Slot] = []
         self._rows = 0
         self._seconds_per_row = 0.0
+        self._batch_s = 1.0
         self._streams = 0
         self._next_stream = 0
         self._loop = asyncio.get_running_loop()
@@ -73,7 +76,7 @@ class Pool:
             done(failure)
 
     async def predict(
-        self, api: str, schema: Schema, inputs: Inputs, rows: int, patience_s: float
+        self, api: str, schema: Batching, inputs: Inputs, rows: int, patience_s: float
     ) -> tuple[Outputs, float]:
         """The outputs, and how long the rows waited in seconds.
 
@@ -162,11 +165,12 @@ class Pool:
                 slot.turns.append(("close", (number,), lambda _: None))
                 self._feed_soon()
 
-    async def call(self, api: str, method: str, *args: Any) -> Any:
-        """One call of a method of the model. Raises ModelRaised."""
+    async def count(self, api: str, texts: Sequence[str]) -> int:
+        """The tokens of texts. Raises ModelRaised."""
         if not self._slots:
             raise ApiError(503, "not_ready", "no worker is ready", headers=[("retry-after", "1")])
-        return await self._turn(self._slots[0], "call", (api, method, args, {}))
+        counted: int = await self._turn(self._slots[0], "count", (api, texts))
+        return counted
 
     async def _turn(self, slot: Slot, operation: str, arguments: tuple[Any, ...]) -> Any:
         future: asyncio.Future[Any] = self._loop.create_future()
@@ -233,12 +237,14 @@ class Pool:
 
         def finished(results: Any) -> None:
             slot.busy = False
-            self._settle(batch, results, self._loop.time() - started)
+            self._settle(batch, results, time.perf_counter() - began)
             self._give(slot)
 
         slot.busy = True
+        began = time.perf_counter()
         parts = [(entry.inputs, entry.rows) for entry in batch]
-        slot.worker.run("predict", (batch[0].api, parts), finished)
+        nap_s = _NAP_S if self._batch_s < _NAP_S / 2 else 0.0
+        slot.worker.run("predict", (batch[0].api, parts), finished, nap_s)
 
     def _settle(self, batch: list[Entry], results: list[Any] | Failure, seconds: float) -> None:
         rows = 0
@@ -252,6 +258,7 @@ class Pool:
                 entry.future.set_exception(ModelRaised(result))
             else:
                 entry.future.set_result(result)
+        self._batch_s += 0.2 * (seconds - self._batch_s)
         self._seconds_per_row += 0.2 * (seconds / rows - self._seconds_per_row)
         self._metrics.batch(rows, seconds, (batch[0].started or 0) - batch[0].since)
 
