@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
@@ -19,7 +18,6 @@ from modelship_service.workers.worker import Worker
 _STEP_PIECES = 64
 _STEP_S = 0.01
 _EXPIRY_S = 0.05
-_NAP_S = 0.0005
 
 _Turn = tuple[str, tuple[Any, ...], Callable[[Any], None]]
 
@@ -47,7 +45,6 @@ class Pool:
         self._slots: list[Slot] = []
         self._rows = 0
         self._seconds_per_row = 0.0
-        self._batch_s = 1.0
         self._streams = 0
         self._next_stream = 0
         self._loop = asyncio.get_running_loop()
@@ -237,14 +234,12 @@ class Pool:
 
         def finished(results: Any) -> None:
             slot.busy = False
-            self._settle(batch, results, time.perf_counter() - began)
+            self._settle(batch, results, self._loop.time() - started)
             self._give(slot)
 
         slot.busy = True
-        began = time.perf_counter()
         parts = [(entry.inputs, entry.rows) for entry in batch]
-        nap_s = _NAP_S if self._batch_s < _NAP_S / 2 else 0.0
-        slot.worker.run("predict", (batch[0].api, parts), finished, nap_s)
+        slot.worker.run("predict", (batch[0].api, parts), finished)
 
     def _settle(self, batch: list[Entry], results: list[Any] | Failure, seconds: float) -> None:
         rows = 0
@@ -258,7 +253,6 @@ class Pool:
                 entry.future.set_exception(ModelRaised(result))
             else:
                 entry.future.set_result(result)
-        self._batch_s += 0.2 * (seconds - self._batch_s)
         self._seconds_per_row += 0.2 * (seconds / rows - self._seconds_per_row)
         self._metrics.batch(rows, seconds, (batch[0].started or 0) - batch[0].since)
 
