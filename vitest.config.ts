@@ -1,13 +1,32 @@
 import { defineConfig } from "vitest/config";
 
 /**
- * unit: no daemon, no network. integration: a real engine and a real registry (scripts/setup.mjs starts them).
+ * unit: no daemon, no network. dev: Python and a package index, no engine.
+ * service: the real Python service in a real Chromium. integration: a real engine and a real registry (scripts/setup.mjs starts them).
  * e2e: the packed tarball, typed as a user types. Engine suites run one file at a time: they share one daemon.
  */
 export default defineConfig({
   test: {
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      {
+        test: {
+          name: "dev",
+          include: ["test/dev/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: "service",
+          include: ["test/service/**/*.test.ts"],
+          expect: { poll: { timeout: 15_000 } },
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
       {
         test: {
           name: "integration",

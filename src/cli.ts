@@ -15,6 +15,11 @@ const commands: readonly CommandEntry[] = [
   { name: "init", summary: "Start a project from a template", load: () => import("./commands/init.js") },
   { name: "build", summary: "Build the image", load: () => import("./commands/build.js") },
   {
+    name: "dev",
+    summary: "Run the service here, without an image, and reload it on save",
+    load: () => import("./commands/dev.js"),
+  },
+  {
     name: "run",
     summary: "Start the service and wait until it is ready",
     load: () => import("./commands/run.js"),

@@ -44,8 +44,9 @@ export async function exec(
     ...(options.signal !== undefined && { cancelSignal: options.signal }),
     ...(options.timeout !== undefined && { timeout: options.timeout }),
   });
-  if (options.onLine) void readLines(child, options.onLine);
+  const read = options.onLine && readLines(child, options.onLine);
   const result = await child;
+  await read;
   return {
     stdout: result.stdout,
     stderr: result.stderr,

@@ -1,6 +1,7 @@
 /** The use cases as a library: the same that the commands call. Everything throws `UserError` on expected failures. */
 export { runService } from "./deploy/run.js";
 export type { RunningService, RunOptions } from "./deploy/run-options.js";
+export { type DevOptions, type DevService, develop } from "./dev/dev.js";
 export { type DoctorOptions, examine } from "./doctor/doctor.js";
 export { type ErrorCode, ExitCode, isUserError, UserError } from "./errors.js";
 export { type BuildResult, buildImage, planBuild } from "./image/build.js";

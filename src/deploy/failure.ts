@@ -3,7 +3,7 @@ import type { LogLine } from "../docker/logs.js";
 import { UserError } from "../errors.js";
 
 /** How the runtime says that the user's own code is at fault (templates/service). */
-const modelFailed = 3;
+export const modelFailed = 3;
 const killed = 137;
 const terminated = 143;
 const mostLines = 30;

@@ -11,11 +11,12 @@ const base = ["errors", "reporter", "package"];
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   // the top
   cli: ["commands", "ui", ...base],
-  index: ["scaffold", "project", "image", "weights", "deploy", "doctor", "keys", ...base],
-  commands: ["scaffold", "project", "image", "weights", "deploy", "doctor", "keys", "ui", ...base],
+  index: ["scaffold", "project", "image", "weights", "deploy", "dev", "doctor", "keys", ...base],
+  commands: ["scaffold", "project", "image", "weights", "deploy", "dev", "doctor", "keys", "ui", ...base],
   ui: base,
   // use cases and planning
   doctor: ["project", "image", "weights", "docker", "registry", "service", "exec", ...base],
+  dev: ["deploy", "project", "image", "docker", "service", "exec", ...base],
   deploy: ["project", "image", "weights", "docker", "registry", "service", "exec", ...base],
   image: ["project", "weights", "docker", "registry", "exec", ...base],
   weights: ["project", "docker", "registry", ...base],

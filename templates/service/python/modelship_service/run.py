@@ -13,6 +13,7 @@ from typing import NoReturn
 from modelship_service.guard.key_file import KeySource
 from modelship_service.guard.keys import KeysError
 from modelship_service.observe.logs import Log, claim_stdout
+from modelship_service.parent import end_with_stdin
 from modelship_service.settings import Settings, SettingsError
 
 EXIT_OK = 0
@@ -29,6 +30,7 @@ def main() -> NoReturn:
     # As the first process of a container, a signal without a handler would be ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(EXIT_OK))
+    end_with_stdin()
     fd = claim_stdout()
     try:
         settings = Settings.from_env(os.environ)
