@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -84,6 +85,7 @@ class Service:
         self._pool.add(self._thread)
         seconds = time.monotonic() - started
         self.metrics.loaded(seconds)
+        _spare_the_collector()
         if self.state == "loading":
             self.state = "ready"
             self.log.write("info", "ready", load_ms=round(seconds * 1000))
@@ -206,4 +208,13 @@ class Service:
         return self._thread is None or self._thread.stop(patience_s=0.5)
 
 
+_GC_THRESHOLDS = (10_000, 20, 20)
+
 _MODEL_ERROR = ApiError(500, "model_error", "the model failed on this request; its log has the reason")
+
+
+def _spare_the_collector() -> None:
+    """What is loaded now stays: looking through it again and again for garbage would cost every request."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
+from collections.abc import Iterable
+from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -18,12 +23,8 @@ class Metrics:
     def __init__(self, name: str, version: str) -> None:
         self._registry = registry = CollectorRegistry()
         self.in_flight = 0
-        labels = ["method", "route", "status"]
-        self._requests = Counter("modelship_requests", "Requests answered.", labels, registry=registry)
-        self._latency = Histogram(
-            "modelship_request_seconds", "From the head of a request to its answer.", ["route"],
-            buckets=_SECONDS, registry=registry,
-        )  # fmt: skip
+        self._answered = _Answered()
+        registry.register(self._answered)
         self._rejected = Counter("modelship_rejected", "Requests turned away.", ["reason"], registry=registry)
         self._queue = Histogram(
             "modelship_queue_seconds", "What the oldest row of a batch waited.", buckets=_SECONDS, registry=registry
@@ -42,23 +43,9 @@ class Metrics:
         memory.set_function(lambda: float(sum(_resident(pid) for pid in self.processes)))
         info = Gauge("modelship_info", "What is served.", ["name", "version"], registry=registry)
         info.labels(name, version).set(1)
-        # Children by their labels: looking one up in the library takes longer than counting.
-        self._counted: dict[tuple[str, str | None, int], tuple[Counter, Histogram]] = {}
 
     def request(self, method: str, route: str | None, status: int, seconds: float) -> None:
-        counted = self._counted.get((method, route, status))
-        if counted is None:
-            counted = self._count(method, route, status)
-        counted[0].inc()
-        counted[1].observe(seconds)
-
-    def _count(self, method: str, route: str | None, status: int) -> tuple[Counter, Histogram]:
-        shown = method if method in _METHODS else "other"
-        template = route or "none"
-        made = self._requests.labels(shown, template, str(status)), self._latency.labels(template)
-        if shown != "other":
-            self._counted[(method, route, status)] = made
-        return made
+        self._answered.count(method, route, status, seconds)
 
     def rejected(self, reason: str) -> None:
         self._rejected.labels(reason).inc()
@@ -81,6 +68,41 @@ class Metrics:
     def text(self, waiting_rows: int) -> bytes:
         self._waiting.set(waiting_rows)
         return generate_latest(self._registry)
+
+
+class _Answered(Collector):
+    """Requests by method, route and status, and their latency by route.
+
+    Counted in plain lists, of the event loop alone, and put into the library's words when somebody asks.
+    """
+
+    def __init__(self) -> None:
+        self._requests: dict[tuple[str, str | None, int], int] = {}
+        # For each route, how many fell into each bucket and beyond, and the sum of their seconds.
+        self._latency: dict[str | None, tuple[list[int], list[float]]] = {}
+
+    def count(self, method: str, route: str | None, status: int, seconds: float) -> None:
+        key = (method if method in _METHODS else "other", route, status)
+        self._requests[key] = self._requests.get(key, 0) + 1
+        latency = self._latency.get(route)
+        if latency is None:
+            latency = self._latency[route] = [0] * (len(_SECONDS) + 1), [0.0]
+        latency[0][bisect_left(_SECONDS, seconds)] += 1
+        latency[1][0] += seconds
+
+    def collect(self) -> Iterable[Metric]:
+        requests = CounterMetricFamily(
+            "modelship_requests", "Requests answered.", labels=["method", "route", "status"]
+        )
+        for (method, route, status), count in self._requests.items():
+            requests.add_metric([method, route or "none", str(status)], count)
+        latency = HistogramMetricFamily(
+            "modelship_request_seconds", "From the head of a request to its answer.", labels=["route"]
+        )
+        for route, (counts, total) in self._latency.items():
+            bounds = [*(str(float(bound)) for bound in _SECONDS), "+Inf"]
+            latency.add_metric([route or "none"], list(zip(bounds, accumulate(counts), strict=True)), total[0])
+        return requests, latency
 
 
 def _resident(pid: int) -> int:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from modelship_service.schema.tensor import TensorSpec
 
@@ -25,8 +24,7 @@ class OutputError(Exception):
     """The model returned something that its annotation does not promise."""
 
 
-@dataclass(frozen=True)
-class Decoded:
+class Decoded(NamedTuple):
     """Validated inputs of one request; `many` when they came as `{"rows": [...]}`."""
 
     inputs: Inputs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
@@ -80,7 +81,7 @@ class Pool:
         Raises ModelRaised, TimeoutError after `patience_s`, or ApiError when it is too busy.
         """
         self._check_room(rows, patience_s)
-        now = self._loop.time()
+        now = time.monotonic()
         bucket = schema.bucket(inputs)
         most = self._max_rows
         if rows <= most:
@@ -122,7 +123,7 @@ class Pool:
     def _expire(self) -> None:
         """One timer for all: a timer for each request would cost more than the rest of its wait."""
         self._expiry = None
-        now = self._loop.time()
+        now = time.monotonic()
         for entry, expires in list(self._waiting.items()):
             if expires <= now and not entry.future.done():
                 entry.future.set_exception(TimeoutError())
@@ -198,7 +199,7 @@ class Pool:
         if self._batcher.rows and self._timer is None and any(not slot.busy for slot in self._slots):
             due = self._batcher.due()
             if due is not None:
-                self._timer = self._loop.call_at(due, self._wake)
+                self._timer = self._loop.call_later(max(0.0, due - time.monotonic()), self._wake)
 
     def _wake(self) -> None:
         self._timer = None
@@ -209,7 +210,7 @@ class Pool:
         if slot.turns and (not slot.had_turn or not self._batcher.rows):
             slot.had_turn = True
             return self._start_turn(slot)
-        batch = self._batcher.take(self._loop.time()) if self._batcher.rows else []
+        batch = self._batcher.take(time.monotonic()) if self._batcher.rows else []
         slot.had_turn = False
         if batch:
             self._start_batch(slot, batch)
@@ -228,13 +229,13 @@ class Pool:
         slot.worker.run(operation, arguments, finished)
 
     def _start_batch(self, slot: Slot, batch: list[Entry]) -> None:
-        started = self._loop.time()
+        started = time.monotonic()
         for entry in batch:
             entry.started = started
 
         def finished(results: Any) -> None:
             slot.busy = False
-            self._settle(batch, results, self._loop.time() - started)
+            self._settle(batch, results, time.monotonic() - started)
             self._give(slot)
 
         slot.busy = True
