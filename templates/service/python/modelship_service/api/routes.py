@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelship_service.api import card, jobs, predict, probes
 from modelship_service.api.oip import handlers as oip
+from modelship_service.api.openai import routes as openai
 from modelship_service.http.request import Request
 from modelship_service.http.response import Response, json_response
 from modelship_service.http.router import Route
@@ -38,6 +39,7 @@ def routes(settings: Settings) -> list[Route]:
         Route("GET", "/readyz", probes.ready, scope=None),
         *(route for api in settings.entry for route in _of_version(api)),
         *oip.ROUTES,
+        *openai.ROUTES,
     ]
 
 

@@ -100,6 +100,9 @@ class App:
         headers = list(error.headers)
         if error.status == 401:
             headers.append(challenge(family, self._service.settings.name))
+        if family == "openai" and error.status == 500:
+            # Its clients would ask twice more, and fail the same way.
+            headers.append(("x-should-retry", "false"))
         if error.code in REJECTIONS:
             self._service.metrics.rejected(error.code)
         return Response(error.status, error.body(request.id, "own" if family == "page" else family), headers)

@@ -64,6 +64,13 @@ class ModelHost:
             except StopIteration:
                 del self._streams[stream]
                 return pieces, True
+            except BaseException as error:
+                if not pieces:
+                    del self._streams[stream]
+                    raise
+                # What came before it is answered first.
+                self._streams[stream] = _raising(error)
+                return pieces, False
             if len(pieces) >= most or time.monotonic() >= end:
                 return pieces, False
 
@@ -72,3 +79,8 @@ class ModelHost:
         close = getattr(source, "close", None)
         if close is not None:
             close()
+
+
+def _raising(error: BaseException) -> Iterator[Any]:
+    yield from ()
+    raise error
