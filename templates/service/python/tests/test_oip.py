@@ -298,3 +298,89 @@ class Model:
     head = int(answer.headers["inference-header-content-length"])
     assert np.frombuffer(answer.body[head:], np.int64).tolist() == [10, 26]
     assert answer.headers["content-type"] == "application/octet-stream"
+
+
+WRITER_MODEL = """
+import time
+from collections.abc import Iterator
+from pydantic import BaseModel
+
+class Input(BaseModel):
+    text_input: str
+    times: int = 2
+
+class Piece(BaseModel):
+    text_output: str
+    index: int
+
+class Model:
+    def load(self, files): ...
+    def predict(self, row: Input) -> Iterator[Piece]:
+        for index in range(row.times):
+            time.sleep(0.02)
+            if row.text_input == "raise" and index == 1:
+                raise ValueError("secret of the user")
+            yield Piece(text_output=row.text_input, index=index)
+    def complete(self, prompt: str, max_tokens: int = 3): ...
+"""
+
+COMPLETE_MODEL = """
+class Model:
+    def load(self, files): ...
+    def complete(self, prompt: str, max_tokens: int = 3):
+        for number in range(max_tokens):
+            yield f"{prompt}{number} "
+"""
+
+
+def frames(body: bytes) -> list[Any]:
+    return [json.loads(one.removeprefix(b"data: ")) for one in body.split(b"\n\n") if one.startswith(b"data: ")]
+
+
+@pytest.fixture(scope="module")
+def writer(start: Callable[..., Running]) -> Running:
+    return start(WRITER_MODEL, MODELSHIP_NAME="writer").ready()
+
+
+def generate(service: Running, body: Any, stream: bool = False) -> Any:
+    path = f"/v2/models/{service.event('listening')['name']}/generate{'_stream' if stream else ''}"
+    return service.ask("POST", path, json.dumps(body).encode())
+
+
+HEAD = {"model_name": "writer", "model_version": "1"}
+
+
+def test_generate_answers_with_the_fields_of_a_row(writer: Running) -> None:
+    body = {"id": "mine", "text_input": "ab", "parameters": {"times": 3, "temperature": 0.5}}
+    assert generate(writer, body).json == {**HEAD, "id": "mine", "text_output": "ababab", "index": 2}
+    streamed = generate(writer, {"text_input": "é"}, stream=True)
+    assert streamed.headers["content-type"].startswith("text/event-stream")
+    assert frames(streamed.body) == [{**HEAD, "text_output": "é", "index": index} for index in (0, 1)]
+
+
+def test_generate_tells_errors_in_the_protocols_words(writer: Running) -> None:
+    assert generate(writer, {"text_input": 7}).json == {"error": "text_input: must be a string"}
+    assert generate(writer, [7]).json == {"error": "body: must be an object"}
+    assert generate(writer, {"text_input": "raise"}).status == 500
+    broken = frames(generate(writer, {"text_input": "raise"}, stream=True).body)
+    assert broken[0]["text_output"] == "raise"
+    assert "the model failed" in broken[1]["error"]
+
+
+def test_a_model_that_answers_in_pieces_is_not_asked_in_tensors(writer: Running) -> None:
+    answer = writer.ask("POST", "/v2/models/writer/infer", b'{"inputs": []}')
+    assert (answer.status, "generate_stream" in answer.json["error"]) == (400, True)
+
+
+def test_generate_of_a_model_that_completes(start: Callable[..., Running]) -> None:
+    service = start(COMPLETE_MODEL, MODELSHIP_NAME="writer").ready()
+    assert generate(service, {"text_input": "a"}).json == {**HEAD, "text_output": "a0 a1 a2 "}
+    streamed = generate(service, {"text_input": "a", "parameters": {"max_tokens": 2}}, stream=True)
+    assert [one["text_output"] for one in frames(streamed.body)] == ["a0 ", "a1 "]
+    assert generate(service, {}).json == {"error": "text_input: must be a string"}
+    assert generate(service, {"text_input": "a", "max_tokens": 0}).status == 400
+
+
+def test_generate_of_a_model_of_rows(two_versions: Running) -> None:
+    answer = two_versions.ask("POST", "/v2/models/sums/versions/1/generate", b'{"numbers": [1, 2], "label": "x"}')
+    assert answer.json == {"model_name": "sums", "model_version": "1", "total": 3, "label": "x", "note": None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from modelship_service.api.oip import models
+from modelship_service.api.oip.generate import generate, generate_stream
 from modelship_service.errors import ApiError
 from modelship_service.http import body as bodies
 from modelship_service.http.request import Request
@@ -13,7 +14,7 @@ from modelship_service.http.router import Route
 from modelship_service.service import Service
 
 _LENGTH = b"inference-header-content-length"
-_EXTENSIONS = ["binary_tensor_data", "model_configuration", "model_repository", "statistics"]
+_EXTENSIONS = ["binary_tensor_data", "model_configuration", "model_repository", "statistics", "generate"]
 
 
 async def server(service: Service, request: Request) -> Response:
@@ -99,6 +100,8 @@ def _of_model(path: str) -> list[Route]:
         Route("GET", f"{path}/config", config, family="oip"),
         Route("GET", f"{path}/stats", statistics, family="oip"),
         Route("POST", f"{path}/infer", infer, family="oip"),
+        Route("POST", f"{path}/generate", generate, family="oip"),
+        Route("POST", f"{path}/generate_stream", generate_stream, family="oip"),
     ]
 
 
