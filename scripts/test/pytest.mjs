@@ -21,6 +21,12 @@ export async function runPytest(env) {
   return total;
 }
 
+/** The Python that the service's own tests run in, for suites that start the service. */
+export async function servicePython() {
+  const { name, requirements } = runtime();
+  return join(await virtualenv(name, await findPython(), requirements), bin, "python");
+}
+
 function failure(error) {
   say(error instanceof SetupError ? error.message : error.stack);
   return { passed: 0, failed: 1, skipped: 0 };

@@ -30,7 +30,7 @@ function bars(pairs, ordered) {
     // Through the object model: a style attribute would need a hole in the policy.
     bar.style.inlineSize = `${Math.max(share * 100, 0.4)}%`;
     const track = el("span", { className: "track", "aria-hidden": "true" }, bar);
-    const percent = el("span", { className: "number" }, `${(share * 100).toFixed(1)} %`);
+    const percent = el("span", { className: "percent" }, `${(share * 100).toFixed(1)} %`);
     return el(
       "li",
       { className: share === best ? "best" : "" },
@@ -52,6 +52,7 @@ function bars(pairs, ordered) {
 export function drawn(name, value, beside = {}) {
   const address = dataUrl(value);
   if (address) return el("img", { className: "picture", src: address, alt: name });
+  if (value === "") return el("p", { className: "soft" }, "empty");
   if (typeof value === "string") return el("p", { className: "text" }, value);
   if (typeof value === "number") return el("p", { className: "figure" }, short(value));
   if (typeof value === "boolean") return el("p", { className: "figure" }, value ? "yes" : "no");
@@ -69,7 +70,8 @@ export function drawn(name, value, beside = {}) {
   if (grid) return gridPicture(grid, {}, name);
   if (isObject(value) && areScores(value)) return bars(Object.entries(value), false);
   if (isObject(value) && Object.keys(value).length > 0) return parts(value);
-  return el("pre", { tabindex: "0" }, pretty(value));
+  const text = pretty(value);
+  return text.includes("\n") ? el("pre", { tabindex: "0" }, text) : el("p", null, el("code", null, text));
 }
 
 const short = (number) => (Number.isInteger(number) ? String(number) : String(Number(number.toPrecision(6))));

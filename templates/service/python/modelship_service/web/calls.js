@@ -85,3 +85,32 @@ function typescript({ url, body, keyed, streams, file }) {
   else lines.push("console.log(await response.json());");
   return lines.join("\n");
 }
+
+/** A conversation, as the clients of OpenAI's API have it. */
+export function chatIn(language, { base, model, keyed }) {
+  const [url, name] = [JSON.stringify(`${base}v1`), JSON.stringify(model)];
+  const messages = { model, messages: [{ role: "user", content: "Hello" }], stream: true };
+  if (language === "curl")
+    return curl({ url: `${base}v1/chat/completions`, body: JSON.stringify(messages), keyed, streams: true });
+  if (language === "python")
+    return [
+      ...(keyed ? ["import os"] : []),
+      "from openai import OpenAI",
+      "",
+      `client = OpenAI(base_url=${url}, api_key=${keyed ? `os.environ["${KEY}"]` : '"none"'})`,
+      "stream = client.chat.completions.create(",
+      `    model=${name}, messages=[{"role": "user", "content": "Hello"}], stream=True`,
+      ")",
+      "for chunk in stream:",
+      '    print(chunk.choices[0].delta.content or "", end="")',
+    ].join("\n");
+  return [
+    'import OpenAI from "openai";',
+    "",
+    `const client = new OpenAI({ baseURL: ${url}, apiKey: ${keyed ? `process.env.${KEY}` : '"none"'} });`,
+    "const stream = await client.chat.completions.create({",
+    `  model: ${name}, messages: [{ role: "user", content: "Hello" }], stream: true,`,
+    "});",
+    'for await (const chunk of stream) process.stdout.write(chunk.choices[0]?.delta?.content ?? "");',
+  ].join("\n");
+}

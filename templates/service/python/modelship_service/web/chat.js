@@ -3,11 +3,12 @@ import { announce, byId, el, show } from "./dom.js";
 import { ask, errorBox, Refused } from "./session.js";
 import { events, parsed } from "./stream.js";
 
-export class Chat {
+class Chat {
   #messages = [];
   #running;
+  #model;
+  #refused;
 
-  /** `model` gives the name to ask for; `refused` is told of a 401. */
   constructor(model, refused) {
     this.#model = model;
     this.#refused = refused;
@@ -28,8 +29,6 @@ export class Chat {
       byId("chat-text").focus();
     };
   }
-  #model;
-  #refused;
 
   get body() {
     const messages = this.#messages.length > 0 ? this.#messages : [{ role: "user", content: "Hello" }];
@@ -101,3 +100,6 @@ export class Chat {
     }
   }
 }
+
+/** `model` gives the name to ask for; `refused` is told of a 401. */
+export const startChat = (model, refused) => new Chat(model, refused);

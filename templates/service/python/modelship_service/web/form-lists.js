@@ -1,7 +1,7 @@
 // The controls for lists of numbers, nested lists and files; where they are an image, it is drawn beside them.
 import { el, newId, pretty, show } from "./dom.js";
 import { dataUrl, drawGrid, gridOf, pixelsOf } from "./picture.js";
-import { fixedShape, resolve } from "./schema.js";
+import { fixedShape, limitsOf, resolve } from "./schema.js";
 
 const SHOWN = 200_000;
 
@@ -11,7 +11,7 @@ export function numberList(place) {
     write: (value) =>
       Array.isArray(value)
         ? pretty(value)
-            .replace(/^\[\s*|\s*\]$/g, "")
+            .replace(/^\[\n?|\n?\]$/g, "")
             .replace(/^ {2}/gm, "")
         : "",
     read(text) {
@@ -90,7 +90,7 @@ function counted(value) {
 /** The image that the field's numbers make: drawn, taken from a file, and painted on where it is small. */
 function pictureBeside({ name, schema, root }, put) {
   const fixed = fixedShape(schema, root);
-  const limits = fixed?.item ?? resolve(schema.items, root);
+  const limits = limitsOf(fixed?.item ?? resolve(schema.items, root));
   const canvas = el("canvas", { className: "picture", role: "img", "aria-label": `${name} as an image` });
   const file = el("input", { type: "file", accept: "image/*", className: "off-screen", id: newId() });
   const pick = el("label", { for: file.id, className: "button quiet" }, "From a file");

@@ -109,7 +109,7 @@ function field(name, schema, required, path, depth, context) {
   );
   const node = el(
     "div",
-    { className: `field ${kind}` },
+    { className: `field field-${kind}` },
     el("div", { className: "field-head" }, label, control.extra),
     el("p", { id: ids.hint, className: "hint" }, hint),
     control.node ?? input,
@@ -200,7 +200,7 @@ const CONTROLS = {
       step: schema.multipleOf ?? (schema.type === "integer" ? 1 : "any"),
       min: schema.minimum ?? schema.exclusiveMinimum,
       max: schema.maximum ?? schema.exclusiveMaximum,
-      placeholder: schema.default === undefined ? undefined : textOf(schema.default),
+      placeholder: fallback(schema),
       autocomplete: "off",
     });
     return {
@@ -219,7 +219,7 @@ const CONTROLS = {
     const input = el("textarea", {
       rows: (schema.maxLength ?? 0) > 200 ? 3 : 1,
       autocomplete: "off",
-      placeholder: schema.default === undefined ? undefined : textOf(schema.default),
+      placeholder: fallback(schema),
     });
     return {
       input,
@@ -246,5 +246,8 @@ const CONTROLS = {
 
   json: nestedList,
 };
+
+/** What holds when a field is left empty. */
+const fallback = ({ default: value }) => (value === undefined || value === null ? undefined : textOf(value));
 
 const textOf = (value) => (typeof value === "string" ? value : JSON.stringify(value));

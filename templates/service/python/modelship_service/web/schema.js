@@ -66,6 +66,12 @@ export function fixedShape(schema, root) {
   return at.type === "number" || at.type === "integer" ? { shape, item: at } : undefined;
 }
 
+/** The least and the most that a number may be. What only says how far its type reaches is no limit. */
+export function limitsOf(schema) {
+  const told = (limit) => (Math.abs(limit) < 1e30 ? limit : undefined);
+  return { minimum: told(schema.minimum), maximum: told(schema.maximum) };
+}
+
 function range(low, high) {
   if (low !== undefined && high !== undefined) return low === high ? `${low}` : `${low} to ${high}`;
   if (low !== undefined) return `${low} or more`;
@@ -91,7 +97,8 @@ export function inWords(schema, root) {
     parts.push(
       schema.format ? `${words[schema.type] ?? ""} (${schema.format})` : (words[schema.type] ?? "any JSON"),
     );
-  const limits = range(schema.minimum, schema.maximum);
+  const { minimum, maximum } = limitsOf(schema);
+  const limits = range(minimum, maximum);
   if (limits) parts.push(limits);
   if (schema.exclusiveMinimum !== undefined) parts.push(`above ${schema.exclusiveMinimum}`);
   if (schema.exclusiveMaximum !== undefined) parts.push(`below ${schema.exclusiveMaximum}`);
@@ -115,7 +122,8 @@ function listInWords(schema, root) {
     object: "objects",
   };
   const count = range(schema.minItems, schema.maxItems);
-  const limits = range(items.minimum, items.maximum);
+  const { minimum, maximum } = limitsOf(items);
+  const limits = range(minimum, maximum);
   return `${count ? `${count} ` : "list of "}${plural[items.type] ?? "items"}${limits ? `, each ${limits}` : ""}`;
 }
 

@@ -2,8 +2,8 @@
 // it works behind a path prefix.
 import { announce, byId, el, show } from "./dom.js";
 
-const KEY = "modelship.key";
-const THEME = "modelship.theme";
+const STORED_KEY = "modelship.key";
+const STORED_THEME = "modelship.theme";
 
 /** Storage that a browser may refuse; then it lasts as long as the page. */
 function kept(open) {
@@ -31,7 +31,7 @@ function kept(open) {
 const forTab = kept(() => sessionStorage);
 const forBrowser = kept(() => localStorage);
 
-export const apiKey = () => forTab.get(KEY);
+export const apiKey = () => forTab.get(STORED_KEY);
 export const baseUrl = () => new URL(".", document.baseURI).href;
 
 /** An answer that is no success, with what the service says about it. */
@@ -72,7 +72,7 @@ export function keyPanel(changed) {
     button.textContent = apiKey() ? "Key set" : "API key";
   };
   const put = (key) => {
-    forTab.set(KEY, key);
+    forTab.set(STORED_KEY, key);
     field.value = "";
     label();
     open(false);
@@ -110,15 +110,15 @@ export function keyPanel(changed) {
 export function themeButton() {
   const button = byId("theme-button");
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const current = () => forBrowser.get(THEME) || (dark.matches ? "dark" : "light");
+  const current = () => forBrowser.get(STORED_THEME) || (dark.matches ? "dark" : "light");
   const apply = () => {
-    if (forBrowser.get(THEME)) document.documentElement.dataset.theme = forBrowser.get(THEME);
+    if (forBrowser.get(STORED_THEME)) document.documentElement.dataset.theme = forBrowser.get(STORED_THEME);
     button.textContent = current() === "dark" ? "Light" : "Dark";
     button.setAttribute("aria-label", `Use ${current() === "dark" ? "light" : "dark"} colours`);
     document.dispatchEvent(new Event("themechange"));
   };
   button.onclick = () => {
-    forBrowser.set(THEME, current() === "dark" ? "light" : "dark");
+    forBrowser.set(STORED_THEME, current() === "dark" ? "light" : "dark");
     apply();
   };
   dark.addEventListener("change", apply);
