@@ -12,13 +12,6 @@ export interface ExecOptions {
   signal?: AbortSignal;
   /** Milliseconds; the child is ended after it. */
   timeout?: number;
-  /** What it prints, while it prints it. */
-  onLine?: (line: OutputLine) => void;
-}
-
-export interface OutputLine {
-  stream: "stdout" | "stderr";
-  line: string;
 }
 
 export interface ExecResult {
@@ -36,7 +29,7 @@ export async function exec(
   args: readonly string[],
   options: ExecOptions = {},
 ): Promise<ExecResult> {
-  const child = execa(file, args, {
+  const result = await execa(file, args, {
     reject: false,
     ...(options.cwd !== undefined && { cwd: options.cwd }),
     ...(options.input !== undefined ? { input: options.input } : { stdin: "ignore" as const }),
@@ -44,15 +37,17 @@ export async function exec(
     ...(options.signal !== undefined && { cancelSignal: options.signal }),
     ...(options.timeout !== undefined && { timeout: options.timeout }),
   });
-  const read = options.onLine && readLines(child, options.onLine);
-  const result = await child;
-  await read;
   return {
     stdout: result.stdout,
     stderr: result.stderr,
     exitCode: result.exitCode,
     missing: (result as { code?: string }).code === "ENOENT",
   };
+}
+
+export interface OutputLine {
+  stream: "stdout" | "stderr";
+  line: string;
 }
 
 export interface StartOptions {
@@ -68,7 +63,7 @@ export interface Ended {
   problem: string | undefined;
 }
 
-/** A program that goes on running. */
+/** A program while it runs. */
 export interface Started {
   /** Asks it to end. */
   terminate: () => void;

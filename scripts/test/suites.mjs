@@ -19,6 +19,7 @@ export function suites() {
     { name: "check", run: check },
     { name: "unit", run: unit },
     { name: "service", run: runPytest },
+    { name: "dev", run: dev },
     { name: "integration", engine: "default", run: (env) => runVitest("integration", env) },
     { name: "e2e", engine: "default", run: (env) => runVitest("e2e", env) },
     ...others,
@@ -29,6 +30,12 @@ export function suites() {
 async function unit(env) {
   if (isDebianRoot()) await install("python3", "zsh", "fish");
   return await runVitest("unit", env);
+}
+
+/** The real thing, which makes a virtualenv with whatever Python there is. */
+async function dev(env) {
+  if (isDebianRoot()) await install("python3", "python3-venv");
+  return await runVitest("dev", env);
 }
 
 /** Formatting, lint and types: one check that holds or does not. */

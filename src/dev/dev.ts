@@ -46,7 +46,7 @@ export async function develop(options: DevOptions): Promise<DevService> {
   const about = {
     name: config.name,
     url,
-    curl: await firstRequest(url, prepared.project, options.cwd),
+    curl: await firstRequest(url, prepared.project, prepared.given, options.cwd),
   };
   const watch = options.reload ? await ProjectWatch.open(root, prepared.filter, report) : undefined;
   const session = new Session(options, { about, port, prepared, watch });

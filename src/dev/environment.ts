@@ -36,10 +36,16 @@ export function devEnvironment(input: EnvironmentInput): NodeJS.ProcessEnv {
     // No caches beside the user's code, and never an old one where two saves fall into one second.
     PYTHONDONTWRITEBYTECODE: "1",
     ...serviceSettings(config, files),
+    // Here only this machine asks, so that a key that is not at hand need not be.
+    ...(!has(given, config.service.auth.keys_env) && { MODELSHIP_KEYS_ENV: undefined }),
     MODELSHIP_DRAIN_S: String(drainSeconds),
     ...Object.fromEntries(given),
     MODELSHIP_HOST: host,
     MODELSHIP_PORT: String(port),
     MODELSHIP_END_WITH_STDIN: "1",
   };
+}
+
+function has(given: Environment, keysEnv: string | null): boolean {
+  return keysEnv !== null && given.has(keysEnv);
 }

@@ -35,7 +35,9 @@ export function installSteps(input: InstallInput): InstallStep[] {
   const python = inVirtualenv(folder, "python");
   const pip = uv
     ? (["uv", "pip", "install", "--python", python, "--compile-bytecode"] as const)
-    : ([python, "-m", "pip", "install"] as const);
+    : interpreter.pip
+      ? ([interpreter.file, "-m", "pip", "--python", python, "install"] as const)
+      : ([python, "-m", "pip", "install"] as const);
   const lock = (name: string) => join(serviceSource, name);
   // Hashes and constraints do not go together, so whether a lock is within them is asked afterwards, without an index.
   const fits = [...pip, "--no-index", "--no-deps", "--quiet", "-r", lock("constraints.txt")] as const;
@@ -45,7 +47,7 @@ export function installSteps(input: InstallInput): InstallStep[] {
       commands: [
         uv
           ? ["uv", "venv", "--no-project", "--python", interpreter.file, folder]
-          : [interpreter.file, "-m", "venv", folder],
+          : [interpreter.file, "-m", "venv", ...(interpreter.pip ? ["--without-pip"] : []), folder],
       ],
     },
     {

@@ -8,6 +8,8 @@ export interface Interpreter {
   file: string;
   /** `3.12.4`. */
   version: string;
+  /** It has a pip that installs into other virtualenvs, which then need none of their own. */
+  pip: boolean;
 }
 
 export interface InterpreterOptions {
@@ -25,6 +27,8 @@ export interface InterpreterOptions {
 
 /** What the service is tested with. */
 const oldest = [3, 10] as const;
+/** Knows `--python`. */
+const oldestPip = [22, 3] as const;
 
 /** The interpreter that was asked for, else one of the project's version, else any that will do. */
 export async function findInterpreter(options: InterpreterOptions): Promise<Interpreter> {
@@ -62,8 +66,12 @@ export function isVersion(version: string, wanted: string): boolean {
 }
 
 function isNewEnough(version: string): boolean {
+  return version.startsWith("3.") && isAtLeast(version, oldest);
+}
+
+function isAtLeast(version: string, [least, andMinor]: readonly [number, number]): boolean {
   const [major = 0, minor = 0] = version.split(".").map(Number);
-  return major === oldest[0] && minor >= oldest[1];
+  return major > least || (major === least && minor >= andMinor);
 }
 
 async function askedFor(asked: string, options: InterpreterOptions): Promise<Interpreter> {
@@ -111,10 +119,16 @@ async function fromUv(options: InterpreterOptions): Promise<Interpreter | undefi
 /** The interpreter itself rather than what stands in for it (a shim of pyenv, a link); `undefined` if it does not run. */
 async function probe(file: string, options: InterpreterOptions): Promise<Interpreter | undefined> {
   const { env, cwd, signal } = options;
-  const code = "import platform, sys, venv; print(sys.executable); print(platform.python_version())";
+  const code = [
+    "import platform, sys, venv",
+    "try: from pip import __version__ as pip",
+    "except ImportError: pip = '0'",
+    "print(sys.executable, platform.python_version(), pip, sep='\\n')",
+  ].join("\n");
   const run = { cwd, env, timeout: 20_000, ...(signal && { signal }) };
   const { exitCode, stdout } = await exec(file, ["-I", "-c", code], run);
   throwIfAborted(signal);
-  const [executable = "", version = ""] = stdout.trim().split(/\r?\n/);
-  return exitCode === 0 && executable ? { file: executable, version } : undefined;
+  const [executable = "", version = "", pip = ""] = stdout.trim().split(/\r?\n/);
+  const found = { file: executable, version, pip: isAtLeast(pip, oldestPip) };
+  return exitCode === 0 && executable ? found : undefined;
 }

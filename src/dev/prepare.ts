@@ -47,7 +47,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     readIgnoreRules(root),
     givenEnvironment(options),
   ]);
-  const given = withServiceKeys(project, flags, env, report);
+  const given = await withServiceKeys(project, flags, env, report);
   const virtualenv = await ensureVirtualenv({ ...options, project, requirements });
   const inProject = options.environmentFiles
     .map((name) => relative(root, resolve(cwd, name)).split(sep).join("/"))

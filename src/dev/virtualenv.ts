@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { throwIfAborted } from "../errors.js";
-import { exec } from "../exec.js";
+import { exec, start } from "../exec.js";
 import type { Requirements } from "../image/requirements.js";
 import type { Project } from "../project/load.js";
 import { type Reporter, task } from "../reporter.js";
@@ -142,17 +142,15 @@ async function take(
   await task(report, id, step.title, async () => {
     for (const [file, ...args] of step.commands) {
       const lines: string[] = [];
-      const result = await exec(file, args, {
-        cwd,
-        env,
-        ...(signal && { signal }),
-        onLine({ line }) {
-          lines.push(line);
-          report({ type: "task-output", id, line });
-        },
-      });
+      const onLine = ({ line }: { line: string }) => {
+        lines.push(line);
+        report({ type: "task-output", id, line });
+      };
+      const { kill, ended } = start(file, args, { cwd, env, onLine });
+      signal?.addEventListener("abort", kill);
+      const { exitCode, problem } = await ended.finally(() => signal?.removeEventListener("abort", kill));
       throwIfAborted(signal);
-      if (result.exitCode !== 0) throw installFailed(step.title, lines, result.exitCode);
+      if (exitCode !== 0) throw installFailed(step.title, problem ? [problem] : lines, exitCode);
     }
   });
 }
