@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import struct
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 from conftest import Running
+
+from modelship_service.schema.methods import read_methods
+from modelship_service.schema.read import read_schema
+from modelship_service.schema.schema import SignatureError
 
 CHAT_MODEL = """
 import threading
@@ -204,9 +210,9 @@ def test_tool_calls_come_whole_and_in_parts(client: openai.OpenAI) -> None:
     tools: list[Any] = [{"type": "function", "function": {"name": "add"}}]
     choice = say(client, "tool", tools=tools).choices[0]
     assert (choice.finish_reason, choice.message.content) == ("tool_calls", None)
-    assert [(call.id, call.function.name, call.function.arguments) for call in choice.message.tool_calls] == [
-        ("call_1", "add", '{"a": 1}'),
-        ("call_2", "end", "{}"),
+    assert [call.to_dict() for call in choice.message.tool_calls] == [
+        {"id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}},
+        {"id": "call_2", "type": "function", "function": {"name": "end", "arguments": "{}"}},
     ]
     deltas = [chunk.choices[0].delta for chunk in streamed(client, "tool", tools=tools)]
     calls = [call for delta in deltas for call in delta.tool_calls or []]
@@ -418,3 +424,76 @@ def test_keys_and_limits_are_told_as_the_client_knows_them(start: Callable[..., 
         say(client, "hi")
     assert limited.value.type == "rate_limit_error"
     assert int(limited.value.response.headers["retry-after"]) > 0
+
+
+def test_the_document_has_what_the_model_has(chatting: Running, start: Callable[..., Running]) -> None:
+    document = chatting.ask("GET", "/openapi.json").json
+    assert {"/v1/chat/completions", "/v1/completions", "/v1/models", "/v1/models/{id}"} <= document["paths"].keys()
+    assert document["paths"].keys().isdisjoint({"/v1/embeddings", "/v1/predict", "/v1/jobs"})
+    schemas = document["components"]["schemas"]
+    options = schemas["OpenAIChatCompletionRequest"]["properties"]
+    assert {"messages", "max_tokens", "max_completion_tokens", "stop", "tools"} <= options.keys()
+    assert options.keys().isdisjoint({"top_p", "response_format", "logprobs"})
+    refs = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)))
+    assert refs <= schemas.keys()
+    for path in ("/v1/chat/completions", "/v1/completions"):
+        content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        assert chatting.ask("POST", path, json.dumps(content["example"]).encode()).status == 200
+
+
+def test_the_card_and_the_check_of_a_model_without_predict(chatting: Running) -> None:
+    card = chatting.ask("GET", "/v1/model").json
+    assert (card["kind"], card["input"], card["inputs"]) == ("chat", {}, [])
+    assert card["methods"] == ["chat", "complete", "count_tokens"]
+    assert (chatting.ask("POST", "/v1/jobs", b"{}").status, chatting.ask("GET", "/v2/models/talker").status) == (
+        404,
+        200,
+    )
+
+
+class Base:
+    def load(self, files: Path) -> None: ...
+
+
+def test_only_what_a_signature_names_is_given() -> None:
+    class Model(Base):
+        def chat(self, messages: Any, stop: Any, *, top_p: float = 1.0, own: int = 3) -> str:
+            return ""
+
+        def complete(self, *prompt: str, **options: Any) -> str:
+            return ""
+
+        @staticmethod
+        def embed(texts: Any) -> Any: ...
+
+    methods = read_methods(Model)
+    given = {"stop": None, "top_p": 0.5, "own": 4, "seed": None, "temperature": 0.0}
+    assert methods["chat"].select(given) == {"stop": None, "top_p": 0.5}
+    assert methods["complete"].select(given) == {"top_p": 0.5, "temperature": 0.0}
+    assert methods["embed"].select({"dimensions": 3}) == {}
+    assert read_schema(Model, 8).kind == "chat"
+
+
+async def _async(self: Any, messages: Any) -> str:
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("method", "function", "said"),
+    [
+        ("chat", lambda self: "", "must take one argument first: (messages: list[dict])"),
+        ("chat", lambda self, **options: "", "must take one argument first"),
+        ("chat", _async, "must be a plain function, or a generator"),
+        (
+            "complete",
+            lambda self, prompt, style: "",
+            "no request has a value for style, so give it a default; it takes",
+        ),
+        ("embed", lambda self, texts, *, size: [], "for size, so give it a default; it takes dimensions"),
+        ("count_tokens", lambda self, text, model: 1, "it takes no options"),
+    ],
+)
+def test_a_signature_that_cannot_be_called_is_refused(method: str, function: Any, said: str) -> None:
+    with pytest.raises(SignatureError, match=re.escape(said)) as raised:
+        read_schema(type("Model", (Base,), {method: function}), 8)
+    assert f"Model.{method}" in str(raised.value) and raised.value.line

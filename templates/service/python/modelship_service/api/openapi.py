@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import msgspec
 
+from modelship_service.api.openai.document import openai_paths
+from modelship_service.schema.methods import Method
 from modelship_service.schema.schema import Schema
 from modelship_service.settings import Settings
 
@@ -20,6 +22,9 @@ class Described(Protocol):
 
     @property
     def schema(self) -> Schema: ...
+
+    @property
+    def methods(self) -> Mapping[str, Method]: ...
 
     @property
     def example(self) -> Any: ...
@@ -70,7 +75,6 @@ _PREDICT_ERRORS = {
 
 _KEY = {401: _PREDICT_ERRORS[401], 403: _PREDICT_ERRORS[403], 429: _PREDICT_ERRORS[429]}
 _NOT_READY = {503: "The model is not ready."}
-_JSON_OBJECT = {"application/json": {"schema": {"type": "object"}}}
 _REF = "#/components/schemas/"
 
 
@@ -79,7 +83,9 @@ def openapi(settings: Settings, apis: Iterable[Described], keys: bool) -> bytes:
     definitions: dict[str, Any] = {}
     paths: dict[str, Any] = {}
     parts = []
+    methods: dict[str, Method] = {}
     for described in apis:
+        methods |= described.methods
         parts.append((described, *_adopt(described.schema, described.api, definitions)))
     error = _define("Error", _ERROR, definitions)
     about = _define("Model", _MODEL, definitions)
@@ -87,6 +93,7 @@ def openapi(settings: Settings, apis: Iterable[Described], keys: bool) -> bytes:
     operations = _Operations(error)
     for described, input_ref, output_ref in parts:
         paths |= operations.of_version(described, input_ref, output_ref, about, job)
+    paths |= openai_paths(settings.name, methods, definitions)
     paths |= operations.of_service()
     document: dict[str, Any] = {
         "openapi": "3.1.0",
@@ -111,6 +118,9 @@ class _Operations:
         self, described: Described, input_ref: Any, output_ref: Any, about: Any, job: Any
     ) -> dict[str, Any]:
         api, schema = described.api, described.schema
+        card = self._get("What is served.", "Name, version and schemas.", about, _KEY | _NOT_READY)
+        if "predict" not in described.methods:
+            return {f"/{api}/model": card}
         body: dict[str, Any] = {"schema": _one_or_many(schema, input_ref, limits=True)}
         if described.example is not None:
             body["example"] = described.example
@@ -135,7 +145,7 @@ class _Operations:
                     ),
                 }
             },
-            f"/{api}/model": self._get("What is served.", "Name, version and schemas.", about, _KEY | _NOT_READY),
+            f"/{api}/model": card,
             f"/{api}/jobs": {
                 "post": {
                     "summary": "Predict without waiting for it.",
@@ -188,7 +198,7 @@ _MODEL = {
         "name": {"type": "string"},
         "version": {"type": "string"},
         "api": {"type": "string"},
-        "kind": {"enum": ["rows", "arrays"]},
+        "kind": {"enum": ["rows", "arrays", "chat", "complete", "embed"]},
         "image_digest": {"type": ["string", "null"]},
         "methods": {"type": "array", "items": {"type": "string"}},
         "streams": {"type": "boolean"},

@@ -25,8 +25,8 @@ class Usage(msgspec.Struct):
         }
 
 
-class _Function(msgspec.Struct, omit_defaults=True):
-    name: str | None = None
+class _Function(msgspec.Struct):
+    name: str | msgspec.UnsetType = msgspec.UNSET
     arguments: str = ""
 
 
@@ -90,6 +90,7 @@ class Answer:
             raise OutputError(f"{self._method} gave a tool call out of order: its index is {call.index}")
         if call.index == len(self.calls):
             call.type = call.type or "function"
-            self.calls.append(msgspec.structs.replace(call, function=msgspec.structs.replace(call.function)))
+            function = msgspec.structs.replace(call.function)
+            self.calls.append(msgspec.structs.replace(call, index=None, function=function))
         else:
             self.calls[call.index].function.arguments += call.function.arguments

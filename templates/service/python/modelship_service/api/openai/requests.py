@@ -59,7 +59,7 @@ class Generation(msgspec.Struct, kw_only=True):
             "max_tokens": self.max_tokens,
             "temperature": self.temperature,
             "top_p": self.top_p,
-            "stop": [self.stop] if isinstance(self.stop, str) else self.stop,
+            "stop": [self.stop] if isinstance(self.stop, str) else self.stop or None,
             "seed": self.seed,
             "presence_penalty": self.presence_penalty,
             "frequency_penalty": self.frequency_penalty,
