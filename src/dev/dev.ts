@@ -71,6 +71,8 @@ type Outcome = "ready" | "saved again" | "ended";
 /** No start is too slow: it waits for a model, or for the next save. */
 const forEverMs = 2 ** 31 - 1;
 
+class EndedTooSoon extends Error {}
+
 class Session {
   readonly #options: DevOptions;
   readonly #about: DevService;
@@ -94,11 +96,9 @@ class Session {
   }
 
   async run(): Promise<void> {
-    const { report, signal } = this.#options;
+    const { signal } = this.#options;
     try {
-      await task(report, "start", `Start ${this.#about.name}`, () => this.#start(), noteworthy).then(
-        (outcome) => this.#tell(outcome),
-      );
+      await this.#attempt("start", `Start ${this.#about.name}`, () => this.#start());
       for (;;) {
         const what = await this.#next();
         if (what === "asked") break;
@@ -140,7 +140,7 @@ class Session {
   }
 
   async #reload(changed: readonly string[]): Promise<void> {
-    const { report, signal } = this.#options;
+    const { signal } = this.#options;
     if (this.#prepared.concerns(changed)) {
       try {
         this.#prepared = await prepare(this.#options);
@@ -158,7 +158,21 @@ class Session {
       throwIfAborted(signal);
       return this.#start();
     };
-    this.#tell(await task(report, "reload", title, restart, noteworthy));
+    await this.#attempt("reload", title, restart);
+  }
+
+  /** One reported start, whose outcome is told; only a service that becomes ready, or is overtaken, has succeeded. */
+  async #attempt(id: string, title: string, work: () => Promise<Outcome>): Promise<void> {
+    let outcome: Outcome = "ended";
+    const attempt = async () => {
+      outcome = await work();
+      if (outcome === "ended") throw new EndedTooSoon();
+      return outcome;
+    };
+    await task(this.#options.report, id, title, attempt, noteworthy).catch((error: unknown) => {
+      if (!(error instanceof EndedTooSoon)) throw error;
+    });
+    this.#tell(outcome);
   }
 
   #tell(outcome: Outcome): void {
