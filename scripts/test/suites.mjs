@@ -4,7 +4,7 @@ import { install, isDebianRoot } from "../setup/apt.mjs";
 import { npm } from "../setup/dependencies.mjs";
 import { root } from "../setup/state.mjs";
 import { canStartOthers } from "../setup.mjs";
-import { runPytest } from "./pytest.mjs";
+import { runPytest, servicePython } from "./pytest.mjs";
 import { runVitest } from "./vitest.mjs";
 
 /** Each: its name, the engine that has to be up, and `run(env)`, which answers with the counts. */
@@ -20,6 +20,7 @@ export function suites() {
     { name: "unit", run: unit },
     { name: "service", run: runPytest },
     { name: "dev", run: dev },
+    { name: "playground", run: playground },
     { name: "integration", engine: "default", run: (env) => runVitest("integration", env) },
     { name: "e2e", engine: "default", run: (env) => runVitest("e2e", env) },
     ...others,
@@ -36,6 +37,12 @@ async function unit(env) {
 async function dev(env) {
   if (isDebianRoot()) await install("python3", "python3-venv");
   return await runVitest("dev", env);
+}
+
+/** The service's pages in a real Chromium, and clients of other languages against a live service. */
+async function playground(env) {
+  if (isDebianRoot()) await install("chromium");
+  return await runVitest("service", { ...env, MODELSHIP_TEST_SERVICE_PYTHON: await servicePython() });
 }
 
 /** Formatting, lint and types: one check that holds or does not. */

@@ -2,6 +2,7 @@ import { access } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { Project } from "../project/load.js";
 import { curlLine } from "./curl.js";
+import type { Environment } from "./environment.js";
 
 /** The project's example request, as the templates write it; `undefined` where there is none. */
 export async function findExample(project: Project): Promise<string | undefined> {
@@ -13,11 +14,17 @@ export async function findExample(project: Project): Promise<string | undefined>
 }
 
 /** A line to copy that sends the project's example to a service. */
-export async function firstRequest(url: string, project: Project | undefined, cwd: string): Promise<string> {
+export async function firstRequest(
+  url: string,
+  project: Project | undefined,
+  environment: Environment,
+  cwd: string,
+): Promise<string> {
+  const keysEnv = project?.config.service.auth.keys_env;
   const example = project && (await findExample(project));
   return curlLine({
     url,
     file: example ? relative(cwd, example) : "request.json",
-    key: Boolean(project?.config.service.auth.keys_env),
+    key: Boolean(keysEnv) || environment.has("MODELSHIP_API_KEYS"),
   });
 }

@@ -33,7 +33,7 @@ export async function runService(options: RunOptions): Promise<RunningService> {
   const engine = await connectEngine(options);
   checkReachable(engine, options);
 
-  const environment = project ? withServiceKeys(project, given, options.env, report) : given;
+  const environment = project ? await withServiceKeys(project, given, options.env, report) : given;
   const prepared = await prepare(engine, project, options);
   throwIfAborted(signal);
   const plan = await planContainer(engine, project, prepared, environment, options);
@@ -68,7 +68,7 @@ export async function runService(options: RunOptions): Promise<RunningService> {
       name: plan.service,
       url: first.started.url,
       image: first.prepared.image.name,
-      curl: await firstRequest(first.started.url, project, options.cwd),
+      curl: await firstRequest(first.started.url, project, environment, options.cwd),
     };
     await becomeReady(engine, service, first.started, first.prepared, options);
     if (!options.detach) {

@@ -1,6 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { messageOf, UserError } from "../errors.js";
+import { renderKeys } from "../keys/document.js";
+import { readKeyFile } from "../keys/key-file.js";
+import { projectKeyFile } from "../keys/place.js";
 import type { Project } from "../project/load.js";
 import type { Reporter } from "../reporter.js";
 import {
@@ -40,24 +43,39 @@ async function readEnvironmentFiles(options: EnvironmentOptions): Promise<Enviro
   );
 }
 
-/** The keys that the project's service accepts, from this machine's environment unless they were given. */
-export function withServiceKeys(
+/**
+ * The keys that the project's service accepts, unless they were given: of the variable that the project names, or else
+ * of its file of keys, which has only their hashes.
+ */
+export async function withServiceKeys(
   project: Project,
   given: Environment,
   env: NodeJS.ProcessEnv,
   report: Reporter,
-): Environment {
+): Promise<Environment> {
+  if (given.has("MODELSHIP_API_KEYS") || given.has("MODELSHIP_KEYS_FILE")) return given;
   const name = project.config.service.auth.keys_env;
+  if (name && given.has(name)) return given;
   const value = name ? env[name] : undefined;
-  if (!name || given.has(name)) return given;
-  if (value === undefined) {
+  if (name && value !== undefined) {
+    report({ type: "note", message: `Passing ${name} on to the service (service.auth.keys_env).` });
+    return new Map([...given, [name, value]]);
+  }
+  const file = projectKeyFile(project);
+  const keys = await readKeyFile(file);
+  if (keys) {
+    report({
+      type: "note",
+      message: `Passing the hashes of ${keys.length} API keys on to the service (${file}).`,
+    });
+    return new Map([...given, ["MODELSHIP_API_KEYS", renderKeys(keys)]]);
+  }
+  if (name) {
     report({
       type: "warning",
       message: `The service takes its API keys from ${name}, which is not set.`,
-      hint: `Set it here, or pass it with --env-file.`,
+      hint: "Set it here, pass it with --env-file, or make a key with `modelship keys create`.",
     });
-    return given;
   }
-  report({ type: "note", message: `Passing ${name} on to the service (service.auth.keys_env).` });
-  return new Map([...given, [name, value]]);
+  return given;
 }

@@ -5,7 +5,6 @@ import { connectEngine } from "../docker/connect.js";
 import { findImagesByLabel, type ImageFacts, inspectImage, tagImage } from "../docker/images.js";
 import { pullImage } from "../docker/pull.js";
 import { isUserError, throwIfAborted, UserError } from "../errors.js";
-import { settingsNotEnforced } from "../project/describe.js";
 import type { Project } from "../project/load.js";
 import type { Reporter } from "../reporter.js";
 import type { ModelFiles } from "./context.js";
@@ -59,12 +58,6 @@ export async function buildImage(options: BuildOptions): Promise<BuildResult> {
   const { settings } = prepared;
   for (const message of settings.notes) report({ type: "note", message });
   for (const warning of settings.warnings) report({ type: "warning", ...warning });
-  for (const key of settingsNotEnforced(prepared.project)) {
-    report({
-      type: "warning",
-      message: `\`${key}\` is set, but this version of the service does not enforce it.`,
-    });
-  }
   report({ type: "note", message: `Base image ${plan.base.reference}: ${plan.base.reason}` });
   const titleOf = stepTitles(plan.stages);
   const request = { ...buildRequest(plan, settings, options), titleOf };

@@ -33,6 +33,12 @@ export interface ProjectContent {
 /** Where the user's code and model files are in the container. */
 export const appFolder = "/app";
 
+/** The files of the entry's classes; a model without code has none. */
+function entryFiles(entry: string): string[] {
+  const entries = entry.split(",").map((part) => part.trim().replace(/^v\d+=/, ""));
+  return entries.filter((one) => one !== "onnx").map((one) => one.split(":")[0] ?? "");
+}
+
 /** Lists code and model files apart. Throws UserError `model_files` when there is nothing to serve. */
 export async function readProjectContent(project: Project): Promise<ProjectContent> {
   const rules = await readIgnoreRules(project.root);
@@ -43,9 +49,9 @@ export async function readProjectContent(project: Project): Promise<ProjectConte
   if (files.length === 0) throw await noModelFiles(project, setting);
   // Keys are for whoever runs the image, and change without it.
   const keysFile = posix.normalize(project.config.service.auth.keys_file ?? "");
-  const entry = project.config.model.entry.split(":")[0] ?? "";
   const code = everything.filter((file) => !isModel(file.path) && file.path !== keysFile);
-  if (!code.some((file) => file.path === entry)) {
+  for (const entry of entryFiles(project.config.model.entry)) {
+    if (code.some((file) => file.path === entry)) continue;
     throw new UserError("project_file", `${entry} is not in the project.`, {
       why: rules.ignores(entry) ? ".dockerignore leaves it out." : "`model.entry` names it.",
       hint: "Write the class that loads the model there, or point `model.entry` at it.",

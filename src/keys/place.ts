@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import { UserError } from "../errors.js";
-import { loadProject } from "../project/load.js";
+import { loadProject, type Project } from "../project/load.js";
 
 export interface KeyPlace {
   cwd: string;
@@ -18,8 +18,7 @@ const usualFile = ".modelship/keys/keys.json";
 export async function keyFileOf(place: KeyPlace): Promise<string> {
   if (place.file !== undefined) return resolve(place.cwd, place.file);
   try {
-    const { root, config } = await loadProject(place);
-    return join(root, config.service.auth.keys_file ?? usualFile);
+    return projectKeyFile(await loadProject(place));
   } catch (error) {
     if (!(error instanceof UserError) || error.code !== "project_not_found") throw error;
     throw new UserError(error.code, error.message, {
@@ -27,4 +26,8 @@ export async function keyFileOf(place: KeyPlace): Promise<string> {
       cause: error,
     });
   }
+}
+
+export function projectKeyFile({ root, config }: Project): string {
+  return join(root, config.service.auth.keys_file ?? usualFile);
 }

@@ -20,14 +20,3 @@ export function describeSettings(project: Project, file: string): DescribedSetti
     return { key, value: read(project.config, path), from };
   });
 }
-
-/** Settings that the service does not enforce yet; silence would be taken for protection. */
-const notEnforced = ["service.auth.keys_env", "service.rate_limit.requests", "service.batching.max_rows"];
-
-/** Those of them that this project sets. */
-export function settingsNotEnforced(project: Project): string[] {
-  return notEnforced.filter((key) => {
-    const origin = project.origins[key]?.from ?? "default";
-    return origin !== "default" && read(project.config, key.split(".")) !== null;
-  });
-}

@@ -7,13 +7,18 @@ const relativePath = z
   .min(1)
   .regex(/^(?!\/)(?![A-Za-z]:)(?!.*(^|[\\/])\.\.([\\/]|$)).+$/, "must be a path inside the project folder");
 
+const entry = String.raw`(?:onnx|[^:=,]+\.py:[A-Za-z_]\w*)`;
+const entries = new RegExp(String.raw`^(?:${entry}|v\d+=${entry}(?:,\s*v\d+=${entry})*)$`);
+
 const model = z
   .strictObject({
     entry: z
       .string()
-      .regex(/^[^:]+\.py:[A-Za-z_]\w*$/, "must name a file and a class, such as model.py:Model")
+      .regex(entries, "must name a file and a class, such as model.py:Model, or be onnx")
       .default("model.py:Model")
-      .describe("The user's class: file.py:Class."),
+      .describe(
+        "The user's class: file.py:Class. onnx where the model's file needs no code. Several API versions: v1=old.py:Model,v2=model.py:Model.",
+      ),
     files: relativePath.default("model/").describe("Folder or file with the weights that the class loads."),
   })
   .prefault({});
@@ -41,6 +46,12 @@ const service = z
         per: z.enum(["second", "minute", "hour"]).default("minute"),
       })
       .prefault({}),
+    max_concurrency: z
+      .int()
+      .min(1)
+      .nullable()
+      .default(null)
+      .describe("Requests of one key that are answered at the same time."),
     batching: z
       .strictObject({
         max_rows: z.int().min(1).max(4096).default(32).describe("Rows that one call of predict may get."),
@@ -52,6 +63,45 @@ const service = z
           .describe("How long a row may wait for company."),
       })
       .prefault({}),
+    warm_up: z.boolean().default(true).describe("Ask the model for its example before the service is ready."),
+    limits: z
+      .strictObject({
+        body_bytes: z.int().min(1).default(16_777_216).describe("Bytes of a body, as it is sent."),
+        decoded_bytes: z.int().min(1).default(67_108_864).describe("Bytes of a body, decompressed."),
+        rows: z.int().min(1).default(1024).describe("Rows of a request."),
+        json_depth: z
+          .int()
+          .min(1)
+          .max(500)
+          .default(64)
+          .describe("How deep the JSON of a request may be nested."),
+        connections: z.int().min(1).default(4096).describe("Connections that are open at the same time."),
+        streams: z.int().min(1).default(64).describe("Streams that are open at the same time."),
+      })
+      .prefault({}),
+    jobs: z
+      .strictObject({
+        max: z.int().min(0).default(256).describe("Jobs that are kept, with their results."),
+        keep_s: z.number().positive().max(86_400).default(3600).describe("How long a result is kept."),
+        timeout_s: z.number().positive().max(86_400).default(3600).describe("Seconds a job may take."),
+      })
+      .prefault({}),
+    cors: z
+      .strictObject({
+        origins: z
+          .array(
+            z
+              .string()
+              .regex(
+                /^https?:\/\/[A-Za-z0-9.\-[\]:]+$/,
+                "must be an exact origin, such as https://app.example.com",
+              ),
+          )
+          .default([])
+          .describe("Exact origins whose pages may call the service; none by default."),
+      })
+      .prefault({}),
+    playground: z.boolean().default(true).describe("Serve the playground at / and the reference at /docs."),
     timeout_s: z.number().positive().max(3600).default(30).describe("Seconds a request may take."),
     queue: z
       .strictObject({

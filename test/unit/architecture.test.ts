@@ -17,7 +17,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // use cases and planning
   doctor: ["project", "image", "weights", "docker", "registry", "service", "exec", ...base],
   dev: ["deploy", "project", "image", "docker", "service", "exec", ...base],
-  deploy: ["project", "image", "weights", "docker", "registry", "service", "exec", ...base],
+  deploy: ["keys", "project", "image", "weights", "docker", "registry", "service", "exec", ...base],
   image: ["project", "weights", "docker", "registry", "exec", ...base],
   weights: ["project", "docker", "registry", ...base],
   keys: ["project", ...base],

@@ -53,6 +53,8 @@ def _address(settings: Settings, keys: KeySource, log: Log) -> str:
     """Where to listen. Without keys nobody else gets in, unless that is what was asked for."""
     if keys.configured:
         return settings.host or ALL_ADDRESSES
+    if settings.keys_env is not None:
+        raise SettingsError(f"the API keys are to come from {settings.keys_env}, which is not set")
     how = "set MODELSHIP_API_KEYS or MODELSHIP_KEYS_FILE, or MODELSHIP_OPEN=1 to serve everyone without a key"
     if settings.open:
         host = settings.host or ALL_ADDRESSES

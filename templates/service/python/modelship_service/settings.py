@@ -37,6 +37,8 @@ class Settings:
     # Serve other machines although no key is configured.
     open: bool = False
     api_keys: str = ""
+    # The variable that has the keys, where it is not MODELSHIP_API_KEYS.
+    keys_env: str | None = None
     keys_file: Path | None = None
     # Requests and seconds, a key, unless the key has its own.
     rate_limit: tuple[int, float] | None = None
@@ -84,6 +86,9 @@ class Settings:
                 # What stands for keys is never shown, not even where it makes no sense.
                 shown = "" if name == "api_keys" else f", and it is {text!r}"
                 raise SettingsError(f"{variable} {problem}{shown}") from None
+        named = given.get("keys_env")
+        if named is not None and "api_keys" not in given:
+            given["api_keys"] = env.get(named, "").strip()
         return cls(**given)
 
 
@@ -177,6 +182,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "port": _whole(0, 65_535),
     "open": _yes_or_no,
     "api_keys": str,
+    "keys_env": str,
     "keys_file": Path,
     "rate_limit": _rate,
     "max_concurrency": _whole(1),

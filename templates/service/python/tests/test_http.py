@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from conftest import Running
+from conftest import SUM_MODEL, Running
 
 GOOD = {"numbers": [1, 2, 3]}
 HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\n"
@@ -213,12 +213,22 @@ def test_the_event_loop_stays_free_while_the_model_works(service: Running) -> No
     slow.join()
 
 
-def test_the_model_card_and_the_index(service: Running) -> None:
+def test_the_model_card(service: Running) -> None:
     card = service.ask("GET", "/v1/model").json
     assert (card["name"], card["version"], card["max_rows"]) == ("sums", "1.2.0", 1024)
     assert card["input"]["properties"]["numbers"]["maxItems"] == 64
     assert card["output"]["required"] == ["total", "label"]
+
+
+def test_without_the_playground_there_is_a_list_of_routes(start: Any) -> None:
+    service = start(MODELSHIP_PLAYGROUND="0")
     assert "POST /v1/predict" in service.ask("GET", "/").json["routes"]
+    assert service.ask("GET", "/docs").headers["content-type"] == "text/html; charset=utf-8"
+
+
+def test_the_pages_are_there_before_the_model(start: Any) -> None:
+    service = start(files={"model.py": SUM_MODEL.replace("import time", "import time; time.sleep(2)", 1)})
+    assert service.ask("GET", "/").headers["content-type"] == "text/html; charset=utf-8"
 
 
 def test_openapi_is_made_of_the_users_types_and_the_example(service: Running) -> None:

@@ -22,7 +22,6 @@ def test_it_listens_at_once_and_is_ready_when_the_model_is(start: Any) -> None:
     assert (early.status, early.code, early.headers["retry-after"]) == (503, "not_ready", "1")
     for path in ("/readyz", "/v1/model", "/openapi.json"):
         assert service.ask("GET", path).status == 503
-    assert service.ask("GET", "/").json["state"] == "loading"
     service.ready()
     assert service.ask("GET", "/readyz").json == {"ready": True}
     assert service.predict({"numbers": [1]}).status == 200

@@ -5,9 +5,10 @@ from __future__ import annotations
 from modelship_service.api import card, jobs, predict, probes
 from modelship_service.api.oip import handlers as oip
 from modelship_service.api.openai import routes as openai
+from modelship_service.api.web import pages
 from modelship_service.http.request import Request
 from modelship_service.http.response import Response, json_response
-from modelship_service.http.router import Route
+from modelship_service.http.router import Handler, Route
 from modelship_service.observe import metrics
 from modelship_service.service import Service
 from modelship_service.settings import Settings
@@ -31,7 +32,7 @@ async def index(service: Service, request: Request) -> Response:
 
 def routes(settings: Settings) -> list[Route]:
     return [
-        Route("GET", "/", index, family="page"),
+        *_pages(settings),
         Route("GET", "/openapi.json", openapi),
         Route("GET", "/metrics", metrics_text, scope="metrics"),
         Route("GET", "/healthz", probes.live, scope=None),
@@ -41,6 +42,19 @@ def routes(settings: Settings) -> list[Route]:
         *oip.ROUTES,
         *openai.ROUTES,
     ]
+
+
+def _pages(settings: Settings) -> list[Route]:
+    found = pages(settings.playground)
+    shown = [Route("GET", path, _always(page), family="page", locked=page) for path, page in found.items()]
+    return shown if settings.playground else [Route("GET", "/", index), *shown]
+
+
+def _always(page: Response) -> Handler:
+    async def show(service: Service, request: Request) -> Response:
+        return page
+
+    return show
 
 
 def _of_version(api: str) -> list[Route]:

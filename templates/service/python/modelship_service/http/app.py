@@ -99,7 +99,9 @@ class App:
         family = route.family if route is not None else family_of(request.path)
         headers = list(error.headers)
         if error.status == 401:
-            headers.append(challenge(family, self._service.settings.name))
+            headers.append(challenge(self._service.settings.name))
+            if route is not None and route.locked is not None:
+                return route.locked._replace(status=401, headers=[*route.locked.headers, *headers])
         if family == "openai" and error.status == 500:
             # Its clients would ask twice more, and fail the same way.
             headers.append(("x-should-retry", "false"))

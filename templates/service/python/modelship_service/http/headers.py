@@ -8,9 +8,7 @@ SECURITY: tuple[tuple[bytes, bytes], ...] = (
 )
 
 
-def challenge(family: str, realm: str) -> tuple[str, str]:
-    """How to identify oneself. Only for a page does it name Basic: a browser then asks its user for the key."""
+def challenge(realm: str) -> tuple[str, str]:
+    """How to identify oneself."""
     quoted = "".join(c for c in realm if c.isascii() and c.isprintable() and c not in '"\\')
-    scheme = "Basic" if family == "page" else "Bearer"
-    charset = ', charset="UTF-8"' if family == "page" else ""
-    return "www-authenticate", f'{scheme} realm="{quoted}"{charset}'
+    return "www-authenticate", f'Bearer realm="{quoted}"'

@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from modelship_service.http.response import Response, Stream
     from modelship_service.service import Service
 
-    Handler = Callable[[Service, Request], Awaitable[Response | Stream]]
+Handler = Callable[["Service", "Request"], Awaitable["Response | Stream"]]
 
 
 @dataclass(frozen=True)
 class Route:
     """`template` is the path, `{name}` for a part of it. `scope` None: a probe, which everyone may ask.
 
-    `family`: `own`, `oip`, `openai`, or `page` for what a browser shows.
+    `family`: `own`, `oip`, `openai`, or `page` for what a browser shows. `locked` is shown, with status 401, to whoever
+    has no key: a page that asks for one, and says nothing of the model.
     """
 
     method: str
@@ -28,6 +29,7 @@ class Route:
     handler: Handler
     scope: str | None = "predict"
     family: str = "own"
+    locked: Response | None = None
 
 
 Methods = dict[str, Route]
