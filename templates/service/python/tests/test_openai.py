@@ -11,11 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import openai
 import pytest
 from conftest import Running
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from modelship_service.schema.methods import read_methods
+from modelship_service.api.openai import requests
+from modelship_service.errors import ApiError
+from modelship_service.schema.methods import Method, read_methods
 from modelship_service.schema.read import read_schema
 from modelship_service.schema.schema import SignatureError
 
@@ -323,6 +328,24 @@ def test_a_client_that_leaves_ends_the_generator(client: openai.OpenAI, chatting
     assert say(client, "still here").choices[0].message.content == "still here "
 
 
+def test_an_answer_that_takes_too_long_is_given_up(start: Callable[..., Running]) -> None:
+    service = start(CHAT_MODEL, MODELSHIP_NAME="talker", MODELSHIP_TIMEOUT_S="0.3").ready()
+    client = client_of(service)
+    with pytest.raises(openai.InternalServerError, match=r"within 0\.3 s") as raised:
+        say(client, "forever")
+    assert (raised.value.status_code, raised.value.code) == (504, "timeout")
+    service.until(lambda: "generator ended" in service.stderr or None, "the generator's end")
+
+
+def test_streams_are_bounded(start: Callable[..., Running]) -> None:
+    client = client_of(start(CHAT_MODEL, MODELSHIP_NAME="talker", MODELSHIP_MAX_STREAMS="1").ready())
+    with say(client, "forever", stream=True) as stream:
+        next(stream)
+        with pytest.raises(openai.RateLimitError) as raised:
+            say(client, "hi")
+        assert (raised.value.code, raised.value.response.headers["retry-after"]) == ("overloaded", "1")
+
+
 def test_the_client_for_asyncio(chatting: Running) -> None:
     async def talk() -> tuple[str, list[str]]:
         options: Any = {"base_url": f"http://127.0.0.1:{chatting.port}/v1", "api_key": "none", "max_retries": 0}
@@ -449,6 +472,35 @@ def test_the_card_and_the_check_of_a_model_without_predict(chatting: Running) ->
         404,
         200,
     )
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text(max_size=8), one, max_size=3),
+    max_leaves=8,
+)
+_message = st.fixed_dictionaries(
+    {"role": st.sampled_from(["user", "system"]) | _json},
+    optional={"content": st.lists(st.fixed_dictionaries({"type": st.just("text")}, optional={"text": _json})) | _json},
+)
+_request = st.fixed_dictionaries(
+    {"model": st.just("talker") | _json, "messages": st.lists(_message, max_size=3) | _json},
+    optional={name: _json for name in ("max_tokens", "stop", "seed", "stream", "tools", "n", "logprobs", "prompt")},
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(_request, st.sampled_from([b"", b"1e999", b"\xff", b'"\\ud800"']))
+def test_whatever_is_sent_is_understood_or_400(asked: dict[str, Any], wrong: bytes) -> None:
+    body = json.dumps(asked).encode()
+    if wrong:
+        body = body.replace(b'"content": ', b'"own": ' + wrong + b', "content": ')
+    chat = msgspec.json.Decoder(requests.ChatCompletionRequest)
+    try:
+        requests.check_support(requests.decode(chat, body), Method())
+        assert all(isinstance(one["role"], str) for one in requests.messages_of(body))
+    except ApiError as error:
+        assert error.status == 400
 
 
 class Base:

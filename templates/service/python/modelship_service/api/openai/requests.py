@@ -19,7 +19,7 @@ _MISSING = re.compile(r"Object missing required field `(?P<name>.*)`")
 
 _Text = str | list[Any]
 _Penalty = Annotated[float, Meta(ge=-2, le=2)]
-_Whole = Annotated[int, Meta(ge=1)]
+_Whole = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 _one_or_many = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 _one = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 1}]}
 
@@ -48,7 +48,7 @@ class Generation(msgspec.Struct, kw_only=True):
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     stop: str | list[str] | None = None
-    seed: int | None = None
+    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
     presence_penalty: _Penalty | None = None
     frequency_penalty: _Penalty | None = None
     user: str | None = None
@@ -122,7 +122,7 @@ def decode(decoder: msgspec.json.Decoder[_Request], body: bytes) -> _Request:
 
 def messages_of(body: bytes) -> list[dict[str, Any]]:
     """The messages as they were sent, of a request that was found good. Parts that are all text become one string."""
-    messages = _messages.decode(body).messages
+    messages = decode(_messages, body).messages
     for message in messages:
         parts = message.get("content")
         if isinstance(parts, list) and all(part["type"] == "text" for part in parts):
