@@ -44,6 +44,17 @@ class Batcher:
         waiting.append(entry)
         self.rows += entry.rows
 
+    def remove(self, entry: Entry) -> None:
+        """Nobody waits for it any more."""
+        key = (entry.api, entry.bucket)
+        waiting = self._buckets.get(key)
+        if waiting is None or entry not in waiting:
+            return
+        waiting.remove(entry)
+        self.rows -= entry.rows
+        if not waiting:
+            del self._buckets[key]
+
     def take(self, now: float) -> list[Entry]:
         """The next batch: of all that may go, the one with the oldest request. Empty when none may go yet."""
         chosen: deque[Entry] | None = None
@@ -72,7 +83,7 @@ class Batcher:
         return batch
 
     def _may_go(self, waiting: deque[Entry], now: float) -> bool:
-        if self._max_delay_s == 0 or now - waiting[0].since >= self._max_delay_s:
+        if self._max_delay_s == 0 or now >= waiting[0].since + self._max_delay_s:
             return True
         return sum(entry.rows for entry in waiting) >= self._max_rows
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,26 +52,19 @@ class ModelHost:
         made = getattr(self._loaded[api].model, method)(*args, **options)
         self._streams[stream] = iter(made) if hasattr(made, "__next__") else iter((made,))
 
-    def step(self, stream: int, most: int, budget_s: float) -> tuple[list[Any], bool]:
-        """The next pieces, one at least unless it has ended, and whether it has. Others wait while this runs."""
-        pieces: list[Any] = []
-        end = time.monotonic() + budget_s
-        source = self._streams[stream]
-        while True:
-            try:
-                pieces.append(next(source))
-            except StopIteration:
-                del self._streams[stream]
-                return pieces, True
-            except BaseException as error:
-                if not pieces:
-                    del self._streams[stream]
-                    raise
-                # What came before it is answered first.
-                self._streams[stream] = _raising(error)
-                return pieces, False
-            if len(pieces) >= most or time.monotonic() >= end:
-                return pieces, False
+    def step(self, stream: int) -> tuple[list[Any], bool]:
+        """The next piece, and whether the stream has ended, when there is none.
+
+        One at a time, so that none waits for the next, and other work has its turn between them.
+        """
+        try:
+            return [next(self._streams[stream])], False
+        except StopIteration:
+            del self._streams[stream]
+            return [], True
+        except BaseException:
+            del self._streams[stream]
+            raise
 
     def close(self, stream: int) -> None:
         source = self._streams.pop(stream, None)
@@ -80,7 +72,3 @@ class ModelHost:
         if close is not None:
             close()
 
-
-def _raising(error: BaseException) -> Iterator[Any]:
-    yield from ()
-    raise error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import time
 from collections import deque
@@ -16,11 +17,17 @@ from modelship_service.observe.metrics import Metrics
 from modelship_service.schema.schema import Batching, Inputs, Outputs
 from modelship_service.workers.worker import Worker
 
-_STEP_PIECES = 64
-_STEP_S = 0.01
-_EXPIRY_S = 0.05
 
-_Turn = tuple[str, tuple[Any, ...], Callable[[Any], None]]
+
+class Turn:
+    """What a worker is asked to do beside batches."""
+
+    __slots__ = ("arguments", "done", "operation")
+
+    def __init__(self, operation: str, arguments: tuple[Any, ...], done: Callable[[Any], None]) -> None:
+        self.operation = operation
+        self.arguments = arguments
+        self.done = done
 
 
 class Slot:
@@ -29,15 +36,25 @@ class Slot:
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
         self.busy = False
-        self.turns: deque[_Turn] = deque()
+        self.turns: deque[Turn] = deque()
         self.streams = 0
         self.had_turn = False
+        # Of what the worker died.
+        self.failure: Failure | None = None
 
 
 class Pool:
     """All of it runs in the event loop. `queue_max_rows` bounds what waits and what is in work."""
 
-    def __init__(self, batcher: Batcher, metrics: Metrics, max_rows: int, queue_max_rows: int, max_streams: int) -> None:
+    def __init__(
+        self,
+        batcher: Batcher,
+        metrics: Metrics,
+        max_rows: int,
+        queue_max_rows: int,
+        max_streams: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._batcher = batcher
         self._metrics = metrics
         self._max_rows = max_rows
@@ -49,11 +66,13 @@ class Pool:
         self._streams = 0
         self._next_stream = 0
         self._loop = asyncio.get_running_loop()
+        self._clock = clock
         self._feeding = False
         self._timer: asyncio.TimerHandle | None = None
-        # Requests and when their time is up, in seconds of the loop's clock.
+        # Requests and when their time is up; one timer, for the first of them.
         self._waiting: dict[Entry, float] = {}
         self._expiry: asyncio.TimerHandle | None = None
+        self._expiry_at = math.inf
 
     @property
     def rows(self) -> int:
@@ -67,11 +86,12 @@ class Pool:
         return slot
 
     def remove(self, slot: Slot, failure: Failure) -> None:
-        """A worker has died: its streams end with it; the pool gives it nothing any more."""
+        """A worker has died: its streams end with it, and it is given nothing any more. Only then may its job fail."""
         self._slots.remove(slot)
+        slot.failure = failure
         turns, slot.turns = slot.turns, deque()
-        for _, _, done in turns:
-            done(failure)
+        for turn in turns:
+            turn.done(failure)
 
     async def predict(
         self, api: str, schema: Batching, inputs: Inputs, rows: int, patience_s: float
@@ -81,7 +101,7 @@ class Pool:
         Raises ModelRaised, TimeoutError after `patience_s`, or ApiError when it is too busy.
         """
         self._check_room(rows, patience_s)
-        now = time.monotonic()
+        now = self._clock()
         bucket = schema.bucket(inputs)
         most = self._max_rows
         if rows <= most:
@@ -105,8 +125,8 @@ class Pool:
                 self._waiting[entry] = expires
                 self._batcher.add(entry)
             self._feed_soon()
-            if self._expiry is None:
-                self._expiry = self._loop.call_later(_EXPIRY_S, self._expire)
+            if expires < self._expiry_at:
+                self._expire_at(expires)
             outputs = [await entry.future for entry in pieces]
         finally:
             for entry in pieces:
@@ -114,34 +134,37 @@ class Pool:
                 # What a worker has begun takes its time, whether or not somebody still waits for it.
                 if entry.started is None:
                     self._rows -= entry.rows
+                    self._batcher.remove(entry)
                 if not entry.future.cancel() and not entry.future.cancelled():
                     entry.future.exception()  # Seen, also when an earlier piece has failed.
         first = pieces[0]
         waited = (first.started or now) - first.since
         return outputs[0] if len(outputs) == 1 else schema.merge(outputs), waited
 
-    def _expire(self) -> None:
+    def _expire_at(self, when: float) -> None:
         """One timer for all: a timer for each request would cost more than the rest of its wait."""
-        self._expiry = None
-        now = time.monotonic()
-        for entry, expires in list(self._waiting.items()):
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self._expiry_at = when
+        self._expiry = self._loop.call_later(max(0.0, when - self._clock()), self._expire)
+
+    def _expire(self) -> None:
+        self._expiry, self._expiry_at = None, math.inf
+        now = self._clock()
+        for entry, expires in self._waiting.items():
             if expires <= now and not entry.future.done():
                 entry.future.set_exception(TimeoutError())
-        if self._waiting:
-            self._expiry = self._loop.call_later(_EXPIRY_S, self._expire)
+        later = [expires for expires in self._waiting.values() if expires > now]
+        if later:
+            self._expire_at(min(later))
 
-    def stream(self, api: str, method: str, args: tuple[Any, ...], options: Mapping[str, Any]) -> AsyncIterator[Any]:
+    async def stream(
+        self, api: str, method: str, args: tuple[Any, ...], options: Mapping[str, Any]
+    ) -> AsyncIterator[Any]:
         """Pieces as the model makes them, no faster than they are taken. Closing the iterator ends the work."""
         if self._streams >= self._max_streams:
             raise self._busy("too many streams are open: try again later", 1)
-        if not self._slots:
-            raise ApiError(503, "not_ready", "no worker is ready", headers=[("retry-after", "1")])
-        return self._pieces(api, method, args, options)
-
-    async def _pieces(
-        self, api: str, method: str, args: tuple[Any, ...], options: Mapping[str, Any]
-    ) -> AsyncIterator[Any]:
-        slot = min(self._slots, key=lambda one: one.streams)
+        slot = min(self._ready_slots(), key=lambda one: one.streams)
         self._next_stream += 1
         number = self._next_stream
         slot.streams += 1
@@ -150,7 +173,7 @@ class Pool:
         try:
             await self._turn(slot, "open", (number, api, method, args, options))
             while not ended:
-                pieces, ended = await self._turn(slot, "step", (number, _STEP_PIECES, _STEP_S))
+                pieces, ended = await self._turn(slot, "step", (number,))
                 for piece in pieces:
                     yield piece
         except ModelRaised:
@@ -160,17 +183,23 @@ class Pool:
             slot.streams -= 1
             self._streams -= 1
             if not ended:
-                slot.turns.append(("close", (number,), lambda _: None))
+                slot.turns.append(Turn("close", (number,), lambda _: None))
                 self._feed_soon()
 
     async def count(self, api: str, texts: Sequence[str]) -> int:
         """The tokens of texts. Raises ModelRaised."""
-        if not self._slots:
-            raise ApiError(503, "not_ready", "no worker is ready", headers=[("retry-after", "1")])
-        counted: int = await self._turn(self._slots[0], "count", (api, texts))
+        slot = min(self._ready_slots(), key=lambda one: len(one.turns) + one.busy)
+        counted: int = await self._turn(slot, "count", (api, texts))
         return counted
 
+    def _ready_slots(self) -> list[Slot]:
+        if not self._slots:
+            raise ApiError(503, "not_ready", "no worker is ready", headers=[("retry-after", "1")])
+        return self._slots
+
     async def _turn(self, slot: Slot, operation: str, arguments: tuple[Any, ...]) -> Any:
+        if slot.failure is not None:
+            raise ModelRaised(slot.failure)
         future: asyncio.Future[Any] = self._loop.create_future()
 
         def done(result: Any) -> None:
@@ -181,9 +210,15 @@ class Pool:
             else:
                 future.set_result(result)
 
-        slot.turns.append((operation, arguments, done))
+        turn = Turn(operation, arguments, done)
+        slot.turns.append(turn)
         self._feed_soon()
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            with contextlib.suppress(ValueError):
+                slot.turns.remove(turn)
+            raise
 
     def _feed_soon(self) -> None:
         """In the loop's next round, so that requests that were read in this one go together."""
@@ -199,7 +234,7 @@ class Pool:
         if self._batcher.rows and self._timer is None and any(not slot.busy for slot in self._slots):
             due = self._batcher.due()
             if due is not None:
-                self._timer = self._loop.call_later(max(0.0, due - time.monotonic()), self._wake)
+                self._timer = self._loop.call_later(max(0.0, due - self._clock()), self._wake)
 
     def _wake(self) -> None:
         self._timer = None
@@ -210,7 +245,7 @@ class Pool:
         if slot.turns and (not slot.had_turn or not self._batcher.rows):
             slot.had_turn = True
             return self._start_turn(slot)
-        batch = self._batcher.take(time.monotonic()) if self._batcher.rows else []
+        batch = self._batcher.take(self._clock()) if self._batcher.rows else []
         slot.had_turn = False
         if batch:
             self._start_batch(slot, batch)
@@ -218,25 +253,25 @@ class Pool:
             self._start_turn(slot)
 
     def _start_turn(self, slot: Slot) -> None:
-        operation, arguments, done = slot.turns.popleft()
+        turn = slot.turns.popleft()
 
         def finished(result: Any) -> None:
             slot.busy = False
-            done(result)
+            turn.done(result)
             self._feed_soon()
 
         slot.busy = True
-        slot.worker.run(operation, arguments, finished)
+        slot.worker.run(turn.operation, turn.arguments, finished)
 
     def _start_batch(self, slot: Slot, batch: list[Entry]) -> None:
-        started = time.monotonic()
+        started = self._clock()
         for entry in batch:
             entry.started = started
 
         def finished(results: Any) -> None:
             slot.busy = False
-            self._settle(batch, results, time.monotonic() - started)
-            self._give(slot)
+            self._settle(batch, results, self._clock() - started)
+            self._feed()
 
         slot.busy = True
         parts = [(entry.inputs, entry.rows) for entry in batch]
