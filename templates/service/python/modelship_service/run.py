@@ -20,6 +20,7 @@ EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_SETTINGS = 2
 EXIT_MODEL = 3
+EXIT_WORKERS = 4
 
 ALL_ADDRESSES = "0.0.0.0"
 LOOPBACK = "127.0.0.1"
@@ -101,6 +102,8 @@ def _serve(settings: Settings, keys: KeySource, log: Log, started: float) -> tup
         print(service.failed.shown, file=sys.stderr, flush=True)
         log.write("error", "model_failed", stage=service.failed.stage, reason=service.failed.reason)
         code = EXIT_MODEL
+    elif service.broken:
+        code = EXIT_WORKERS
     ended = service.stop()
     log.write("info", "stopped", exit_code=code, uptime_s=round(time.monotonic() - started, 3))
     return code, ended

@@ -18,10 +18,10 @@ from modelship_service.guard.key_file import KeySource
 from modelship_service.guard.limits import Limits
 from modelship_service.http.request import Request
 from modelship_service.jobs import Jobs
-from modelship_service.model.example import read_example
+from modelship_service.model.example import EXAMPLE, Example, read_example
 from modelship_service.model.failure import Failure, ModelRaised
 from modelship_service.model.files import digests
-from modelship_service.model.load import load_models, warm_up
+from modelship_service.model.load import Described
 from modelship_service.model.user_model import ModelFailed
 from modelship_service.observe.logs import Log
 from modelship_service.observe.metrics import Metrics
@@ -29,8 +29,10 @@ from modelship_service.schema.card import card
 from modelship_service.schema.methods import Method
 from modelship_service.schema.schema import Batching, Decoded, Outputs, Schema
 from modelship_service.settings import Settings
+from modelship_service.workers.aside import aside
 from modelship_service.workers.pool import Pool
-from modelship_service.workers.thread import ModelThread
+from modelship_service.workers.start import make_workers
+from modelship_service.workers.worker import Workers
 
 
 @dataclass(frozen=True)
@@ -55,20 +57,27 @@ class Service:
         self.state = "loading"
         self.started_at = int(time.time())
         self.failed: ModelFailed | None = None
+        self.broken = False
         self.served: dict[str, Served] = {}
         self.openapi = b""
         self.jobs = Jobs(settings.jobs_max, settings.jobs_ttl_s)
         self._pool: Pool | None = None
-        self._thread: ModelThread | None = None
+        self._workers: Workers | None = None
+        self._complete = True
+        self._when_failed: Callable[[], None] = lambda: None
         self._digests: asyncio.Future[list[dict[str, Any]]] | None = None
 
     async def load(self, when_failed: Callable[[], None]) -> None:
         """Import, read, load and warm up the models where they will run."""
         started = time.monotonic()
         settings = self.settings
-        self._thread = ModelThread()
+        self._when_failed = when_failed
+        batcher = Batcher(settings.batch_max_rows, settings.batch_max_delay_ms / 1000)
+        pool = Pool(batcher, self.metrics, settings.batch_max_rows, settings.queue_max_rows, settings.max_streams)
+        self._workers = make_workers(settings, self.project, pool, self.log, self.metrics, self)
         try:
-            self.served = await self._thread.load(self._load)
+            described = await self._workers.start()
+            self.served = await aside(lambda: self._describe(described))
             self.openapi = openapi(settings, self.served.values(), self.keys.configured)
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError):
@@ -78,32 +87,35 @@ class Service:
             self.state, self.failed = "failed", error
             when_failed()
             return
-        batcher = Batcher(settings.batch_max_rows, settings.batch_max_delay_ms / 1000)
-        self._pool = Pool(
-            batcher, self.metrics, settings.batch_max_rows, settings.queue_max_rows, settings.max_streams
-        )
-        self._pool.add(self._thread)
+        self._pool = pool
         seconds = time.monotonic() - started
         self.metrics.loaded(seconds)
         _spare_the_collector()
         if self.state == "loading":
-            self.state = "ready"
+            self.state = "ready" if self._complete else "degraded"
             self.log.write("info", "ready", load_ms=round(seconds * 1000))
 
-    def _load(self) -> tuple[Any, dict[str, Served]]:
-        settings = self.settings
-        host, described = load_models(settings, self.project)
-        schemas = {api: schema for api, (schema, _) in described.items()}
-        examples: dict[str, tuple[Any, int]] = {}
+    def _describe(self, described: Mapping[str, Described]) -> dict[str, Served]:
         served: dict[str, Served] = {}
         for api, (schema, methods) in described.items():
-            example, decoded = read_example(self.project, schema, self.log) if "predict" in methods else (None, None)
-            if decoded is not None:
-                examples[api] = decoded.inputs, decoded.rows
-            served[api] = Served(api, schema, methods, example, card(settings, api, schema, methods))
-        if settings.warm_up:
-            warm_up(host, examples, schemas)
-        return host, served
+            example = read_example(self.project, schema) if "predict" in methods else Example()
+            if example.problem is not None:
+                self.log.write("warning", "example_ignored", file=EXAMPLE, reason=example.problem)
+            served[api] = Served(api, schema, methods, example.shown, card(self.settings, api, schema, methods))
+        return served
+
+    def workers_changed(self, complete: bool) -> None:
+        """While one of several is starting again, the others go on; who balances loads should prefer other services."""
+        self._complete = complete
+        if self.state in ("ready", "degraded"):
+            self.state = "ready" if complete else "degraded"
+
+    def workers_failed(self) -> None:
+        if self._pool is not None:
+            self._pool.abandon()
+        if self.state != "draining":
+            self.state, self.broken = "failed", True
+            self._when_failed()
 
     def api(self, version: str | None = None) -> Served:
         """An API version by its name or number; the newest without one. Also while draining: what has arrived is answered."""
@@ -121,7 +133,11 @@ class Service:
         return next((one for one in reversed(self.served.values()) if method in one.methods), None)
 
     def not_ready(self) -> ApiError:
-        words = {"loading": "the model is loading", "draining": "the service is shutting down"}
+        words = {
+            "loading": "the model is loading",
+            "degraded": "a worker is starting again",
+            "draining": "the service is shutting down",
+        }
         message = words.get(self.state, "the model cannot be asked now")
         return ApiError(503, "not_ready", message, headers=[("retry-after", "1")])
 
@@ -195,7 +211,7 @@ class Service:
         return self.metrics.text(self._pool.rows if self._pool is not None else 0)
 
     def _ready_pool(self) -> Pool:
-        if self._pool is None:
+        if self._pool is None or not self._pool.has_workers:
             raise self.not_ready()
         return self._pool
 
@@ -205,7 +221,7 @@ class Service:
             self.log.write("info", "draining", signal=signal_name)
 
     def stop(self) -> bool:
-        return self._thread is None or self._thread.stop(patience_s=0.5)
+        return self._workers is None or self._workers.stop()
 
 
 _GC_THRESHOLDS = (10_000, 20, 20)

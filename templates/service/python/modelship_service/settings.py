@@ -62,6 +62,8 @@ class Settings:
     batch_max_rows: int = 32
     batch_max_delay_ms: float = 0.0
     workers: int = 1
+    # So many in a minute, and the service ends.
+    max_worker_deaths: int = 5
     max_streams: int = 64
     warm_up: bool = True
 
@@ -203,6 +205,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "batch_max_rows": _whole(1),
     "batch_max_delay_ms": _number(-1, 60_000, "milliseconds"),
     "workers": _whole(1, 256),
+    "max_worker_deaths": _whole(1),
     "max_streams": _whole(1),
     "warm_up": _yes_or_no,
     "jobs_max": _whole(0),

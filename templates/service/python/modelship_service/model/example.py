@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from modelship_service.errors import ApiError
-from modelship_service.observe.logs import Log
 from modelship_service.schema.schema import Decoded, Schema
 
-_FILE = "examples/request.json"
+EXAMPLE = "examples/request.json"
 _SHOWN_BYTES = 64 * 1024
 _MAX_BYTES = 16 * 1024 * 1024
 
 
-def read_example(project: Path, schema: Schema, log: Log) -> tuple[Any, Decoded | None]:
-    """The example as JSON and as inputs, when there is one that the model's types accept; a large one is not shown."""
-    path = project / _FILE
+@dataclass(frozen=True)
+class Example:
+    """As JSON, which a large one is not shown as, and as inputs; or why it cannot be used."""
+
+    shown: Any = None
+    decoded: Decoded | None = None
+    problem: str | None = None
+
+
+def read_example(project: Path, schema: Schema) -> Example:
+    """An empty one when there is none."""
+    path = project / EXAMPLE
     try:
         if not path.is_file() or path.stat().st_size > _MAX_BYTES:
-            return None, None
+            return Example()
         text = path.read_bytes()
         decoded = schema.decode(text)
-        return (msgspec.json.decode(text) if len(text) <= _SHOWN_BYTES else None), decoded
+        return Example(msgspec.json.decode(text) if len(text) <= _SHOWN_BYTES else None, decoded)
     except ApiError as error:
-        problem = error.message
+        return Example(problem=error.message)
     except (OSError, msgspec.DecodeError) as error:
-        problem = str(error)
-    log.write("warning", "example_ignored", file=_FILE, reason=problem)
-    return None, None
+        return Example(problem=str(error))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from modelship_service.model.example import read_example
 from modelship_service.model.host import Loaded, ModelHost, embedding
 from modelship_service.model.user_model import ModelFailed, UserModel
 from modelship_service.schema.methods import Method
@@ -14,6 +15,23 @@ from modelship_service.settings import NO_CODE, Settings
 
 # What there is to know of a model without asking it.
 Described = tuple[Schema, Mapping[str, Method]]
+
+
+def read_models(settings: Settings, project: Path) -> dict[str, Described]:
+    """What the user's classes declare, without loading; not of models without code. Raises ModelFailed."""
+    read: dict[str, UserModel] = {}
+    for entry in settings.entry.values():
+        if entry != NO_CODE and entry not in read:
+            read[entry] = UserModel(entry, project, settings.max_rows)
+    return {api: (read[entry].schema, read[entry].methods) for api, entry in settings.entry.items() if entry in read}
+
+
+def load_warm(settings: Settings, project: Path) -> tuple[ModelHost, dict[str, Described]]:
+    """As `load_models`, and the models have been asked for the example."""
+    host, described = load_models(settings, project)
+    if settings.warm_up:
+        warm_up(host, described, project)
+    return host, described
 
 
 def load_models(settings: Settings, project: Path) -> tuple[ModelHost, dict[str, Described]]:
@@ -57,12 +75,15 @@ def _call_warm_up(model: Any, project: Path) -> None:
             raise ModelFailed.from_exception("warm_up", error, project) from None
 
 
-def warm_up(host: ModelHost, examples: Mapping[str, tuple[Any, int]], schemas: Mapping[str, Schema]) -> None:
+def warm_up(host: ModelHost, described: Mapping[str, Described], project: Path) -> None:
     """Ask each model for its example, so that the first caller does not pay for what is made on the first call."""
-    for api, (inputs, rows) in examples.items():
-        if schemas[api].streams:
+    for api, (schema, methods) in described.items():
+        if schema.streams or "predict" not in methods:
             continue
-        [answer] = host.predict(api, [(inputs, rows)])
+        decoded = read_example(project, schema).decoded
+        if decoded is None:
+            continue
+        [answer] = host.predict(api, [(decoded.inputs, decoded.rows)])
         reason = getattr(answer, "reason", None)
         if reason is not None:
             shown = answer.traceback or reason

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from modelship_service.cores import threads
 from modelship_service.model import tracebacks
 from modelship_service.model.user_model import NO_TELEMETRY, ModelFailed
 from modelship_service.schema.arrays import ArraySchema
@@ -18,7 +19,6 @@ from modelship_service.schema.onnx_graph import is_maps, schema_of_graph
 from modelship_service.schema.schema import SignatureError
 
 _CUDA = "CUDAExecutionProvider"
-_CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 class OnnxModel:
@@ -80,7 +80,7 @@ def _session(path: Path) -> Any:
         ) from None
     providers = _providers(onnxruntime)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = cores()
+    options.intra_op_num_threads = threads()
     # Threads that spin between two calls take the core that the service needs to read requests.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
@@ -100,17 +100,6 @@ def _providers(onnxruntime: Any) -> list[str]:
             "load", "this onnxruntime is built without CUDA, which was asked for: require onnxruntime-gpu instead"
         )
     return [_CUDA, "CPUExecutionProvider"]
-
-
-def cores() -> int:
-    """What this process may use: its CPUs, or the quota of its container where that is less."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = _CPU_QUOTA.read_text().split()
-        usable = min(usable, -(-int(quota) // int(period)))
-    except (OSError, ValueError):
-        pass
-    return max(1, usable)
 
 
 def _from_maps(rows: Sequence[dict[Any, float]]) -> Array:

@@ -12,6 +12,8 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from modelship_service.observe.memory import memory_of
+
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -38,9 +40,9 @@ class Metrics:
         self._waiting = Gauge("modelship_queue_rows", "Rows accepted and not answered yet.", registry=registry)
         in_flight = Gauge("modelship_in_flight", "Requests being answered.", registry=registry)
         in_flight.set_function(lambda: self.in_flight)
-        memory = Gauge("modelship_memory_bytes", "Resident memory of the service's processes.", registry=registry)
+        memory = Gauge("modelship_memory_bytes", "Memory of the service's processes.", registry=registry)
         self.processes: list[int] = [os.getpid()]
-        memory.set_function(lambda: float(sum(_resident(pid) for pid in self.processes)))
+        memory.set_function(lambda: float(memory_of(self.processes)))
         info = Gauge("modelship_info", "What is served.", ["name", "version"], registry=registry)
         info.labels(name, version).set(1)
 
@@ -103,11 +105,3 @@ class _Answered(Collector):
             bounds = [*(str(float(bound)) for bound in _SECONDS), "+Inf"]
             latency.add_metric([route or "none"], list(zip(bounds, accumulate(counts), strict=True)), total[0])
         return requests, latency
-
-
-def _resident(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/statm", "rb") as stream:
-            return int(stream.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return 0

@@ -42,6 +42,10 @@ class ArraySchema:
         fixed = all(length >= 0 for spec in inputs for length in spec.lengths)
         self._only_bucket = tuple((spec.datatype, spec.lengths) for spec in inputs) if fixed else None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process may know of the model only what this one says."""
+        return ArraySchema, (self._inputs, self._outputs, self.max_rows, self.inputs[0].shape[0])
+
     @classmethod
     def of(cls, model: type, max_rows: int) -> ArraySchema:
         return cls(*read_arrays(model), max_rows)

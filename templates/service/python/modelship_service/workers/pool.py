@@ -79,6 +79,10 @@ class Pool:
         """Waiting, or in work."""
         return self._rows
 
+    @property
+    def has_workers(self) -> bool:
+        return bool(self._slots)
+
     def add(self, worker: Worker) -> Slot:
         slot = Slot(worker)
         self._slots.append(slot)
@@ -92,6 +96,12 @@ class Pool:
         turns, slot.turns = slot.turns, deque()
         for turn in turns:
             turn.done(failure)
+
+    def abandon(self) -> None:
+        """No worker comes any more: who waits for the first free one is told, when there is none."""
+        while not self._slots and (batch := self._batcher.take(math.inf)):
+            for entry in batch:
+                entry.future.set_exception(_no_worker())
 
     async def predict(
         self, api: str, schema: Batching, inputs: Inputs, rows: int, patience_s: float
@@ -194,7 +204,7 @@ class Pool:
 
     def _ready_slots(self) -> list[Slot]:
         if not self._slots:
-            raise ApiError(503, "not_ready", "no worker is ready", headers=[("retry-after", "1")])
+            raise _no_worker()
         return self._slots
 
     async def _turn(self, slot: Slot, operation: str, arguments: tuple[Any, ...]) -> Any:
@@ -304,3 +314,7 @@ class Pool:
 
     def _busy(self, message: str, retry_after_s: int) -> ApiError:
         return ApiError(429, "overloaded", message, headers=[("retry-after", str(min(60, max(1, retry_after_s))))])
+
+
+def _no_worker() -> ApiError:
+    return ApiError(503, "not_ready", "no worker is ready", headers=[("retry-after", "1")])

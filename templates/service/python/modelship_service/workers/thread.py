@@ -6,11 +6,17 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from modelship_service.model.failure import Failure
 from modelship_service.model.host import ModelHost
+from modelship_service.model.load import Described, load_warm
+from modelship_service.settings import Settings
+from modelship_service.workers.pool import Pool
 from modelship_service.workers.worker import Done
+
+_PATIENCE_S = 0.5
 
 
 class ModelThread:
@@ -62,3 +68,21 @@ class ModelThread:
             except RuntimeError:
                 return  # The loop is closed: the service has ended.
             job = work = done = result = None  # type: ignore[assignment]
+
+
+class OneThread:
+    """The workers of a service that has one."""
+
+    def __init__(self, settings: Settings, project: Path, pool: Pool) -> None:
+        self._settings = settings
+        self._project = project
+        self._pool = pool
+        self._thread = ModelThread()
+
+    async def start(self) -> dict[str, Described]:
+        described: dict[str, Described] = await self._thread.load(lambda: load_warm(self._settings, self._project))
+        self._pool.add(self._thread)
+        return described
+
+    def stop(self) -> bool:
+        return self._thread.stop(_PATIENCE_S)
