@@ -18,7 +18,6 @@ from modelship_service.schema.schema import Batching, Inputs, Outputs
 from modelship_service.workers.worker import Worker
 
 
-
 class Turn:
     """What a worker is asked to do beside batches."""
 
