@@ -14,6 +14,7 @@ export function serviceSettings(config: ProjectConfig, files: string): Record<st
     MODELSHIP_QUEUE_MAX_ROWS: String(service.queue.max_rows),
     MODELSHIP_BATCH_MAX_ROWS: String(service.batching.max_rows),
     MODELSHIP_BATCH_MAX_DELAY_MS: String(service.batching.max_delay_ms),
+    MODELSHIP_WORKERS: String(service.workers),
     MODELSHIP_MAX_BODY_BYTES: String(limits.body_bytes),
     MODELSHIP_MAX_DECODED_BYTES: String(limits.decoded_bytes),
     MODELSHIP_MAX_ROWS: String(limits.rows),

@@ -63,6 +63,12 @@ const service = z
           .describe("How long a row may wait for company."),
       })
       .prefault({}),
+    workers: z
+      .int()
+      .min(1)
+      .max(256)
+      .default(1)
+      .describe("Processes that run the model; 1 is a thread of the service's own process."),
     warm_up: z.boolean().default(true).describe("Ask the model for its example before the service is ready."),
     limits: z
       .strictObject({
