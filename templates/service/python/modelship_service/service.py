@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from modelship_service.model.load import Described
 from modelship_service.model.user_model import ModelFailed
 from modelship_service.observe.logs import Log
 from modelship_service.observe.metrics import Metrics
+from modelship_service.observe.tracing import tracing_from
 from modelship_service.schema.card import card
 from modelship_service.schema.methods import Method
 from modelship_service.schema.schema import Batching, Decoded, Outputs, Schema
@@ -54,6 +56,7 @@ class Service:
         self.keys = keys
         self.guard = Guard(keys, Limits(settings.rate_limit, settings.max_concurrency))
         self.metrics = Metrics(settings.name, settings.version)
+        self.tracing = tracing_from(os.environ, settings.name, settings.version)
         self.state = "loading"
         self.started_at = int(time.time())
         self.failed: ModelFailed | None = None
@@ -221,6 +224,9 @@ class Service:
             self.log.write("info", "draining", signal=signal_name)
 
     def stop(self) -> bool:
+        """Whether user code has come to its end."""
+        if self.tracing is not None:
+            self.tracing.stop()
         return self._workers is None or self._workers.stop()
 
 

@@ -160,6 +160,8 @@ class App:
         template = route.template if route is not None else None
         service = self._service
         service.metrics.request(request.method, template, status, seconds)
+        if service.tracing is not None:
+            service.tracing.request(request, template, status, seconds)
         probe = route is not None and route.scope is None
         level = "error" if status >= 500 else "warning" if status >= 400 else "debug" if probe else "info"
         if not service.log.enabled(level):
