@@ -93,6 +93,7 @@ class Service:
         self._pool = pool
         seconds = time.monotonic() - started
         self.metrics.loaded(seconds)
+        self.metrics.watch_gpus()
         _spare_the_collector()
         if self.state == "loading":
             self.state = "ready" if self._complete else "degraded"

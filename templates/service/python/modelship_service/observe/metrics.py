@@ -12,6 +12,8 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from modelship_service.observe.gpu import GpuMemory
+
 from modelship_service.observe.memory import memory_of
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -66,6 +68,11 @@ class Metrics:
     def total(self, sample: str) -> float:
         """A sum or a count since the start."""
         return self._registry.get_sample_value(sample) or 0.0
+
+    def watch_gpus(self) -> None:
+        gpus = GpuMemory.where_there_is_one()
+        if gpus is not None:
+            self._registry.register(gpus)
 
     def text(self, waiting_rows: int) -> bytes:
         self._waiting.set(waiting_rows)
