@@ -102,6 +102,13 @@ def test_the_probabilities_of_a_converted_classifier_are_an_array(tmp_path: Path
     assert answer[0]["probabilities"][1] > 0.9
 
 
+def test_two_workers_tell_the_service_what_the_graph_takes(start: Any, tmp_path: Path) -> None:
+    linear(tmp_path / "linear.onnx")
+    service = start(None, MODELSHIP_ENTRY="onnx", MODELSHIP_FILES=str(tmp_path), MODELSHIP_WORKERS="2").ready()
+    assert service.ask("GET", "/v1/model").json["inputs"][0]["name"] == "in put:0"
+    assert service.predict({"in put:0": [0, 1, 0]}).json == {"scores": [2, 3]}
+
+
 def scalar_input(path: Path) -> Path:
     return write(path, [helper.make_node("Relu", ["x"], ["y"])], [value("x", T.FLOAT, [])], [value("y", T.FLOAT, [])])
 

@@ -3,8 +3,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
+import sysconfig
 import threading
 import time
 from collections import Counter
@@ -280,6 +282,27 @@ def test_a_model_with_threads_is_loaded_by_each_worker(start: Any) -> None:
     with ThreadPoolExecutor() as clients:
         answers = list(clients.map(lambda _: service.predict({"wait": 0.3}), range(2)))
     assert {one.json["pid"] for one in answers} == set(workers(service))
+
+
+def test_a_model_on_a_gpu_is_loaded_by_each_worker(start: Any, tmp_path: Path) -> None:
+    """Told by CUDA's library in the process, for which any library stands in here."""
+    library = next(Path(sysconfig.get_config_var("DESTSHARED")).glob("*.so"))
+    shutil.copy(library, tmp_path / "libcuda.so.1")
+    model = MODEL.replace("print(", 'ctypes.CDLL(str(files / "libcuda.so.1")); print(', 1)
+    model = model.replace("import os\n", "import ctypes\nimport os\n", 1)
+    service = start(model, MODELSHIP_FILES=str(tmp_path), MODELSHIP_WORKERS="2").ready()
+    assert sorted(loads(service)) == sorted(workers(service))
+
+
+def test_threads_of_openblas_are_no_reason_to_load_again(start: Any) -> None:
+    source = ARRAYS.replace("print(", "assert (np.ones((512, 512)) @ np.ones((512, 512))).sum() == 512**3; print(")
+    source = source.replace("return 2 * x", "return x @ (2 * np.eye(x.shape[1], dtype=np.float32))")
+    service = start(source, MODELSHIP_WORKERS="2", OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="2").ready()
+    assert len(loads(service)) == 1 and len(workers(service)) == 2
+    row = [float(number) for number in range(1000)]
+    with ThreadPoolExecutor() as clients:
+        answers = list(clients.map(lambda _: service.predict({"x": row}), range(4)))
+    assert [one.json for one in answers] == [{"output": [2 * one for one in row]}] * 4
 
 
 def test_large_arrays_both_ways_and_weights_in_memory_once(start: Any) -> None:

@@ -14,7 +14,6 @@ from typing import Any, NoReturn  # noqa: E402
 from modelship_service.model.failure import Failure  # noqa: E402
 from modelship_service.model.host import ModelHost  # noqa: E402
 from modelship_service.model.load import Described, load_models, warm_up  # noqa: E402
-from modelship_service.model.user_model import ModelFailed  # noqa: E402
 from modelship_service.observe.logs import claim_stdout  # noqa: E402
 from modelship_service.settings import NO_CODE, Settings  # noqa: E402
 from modelship_service.workers import frames, orders  # noqa: E402
@@ -32,8 +31,8 @@ def main() -> None:
     settings, project = Settings.from_env(os.environ), Path.cwd()
     try:
         host, described = load_models(settings, project)
-    except ModelFailed as failed:
-        return _tell(sock, orders.failed(failed))
+    except BaseException as error:
+        return _tell(sock, orders.failed(error, project))
     copies = may_fork()
     freeze()
     # What has no code has its schema in the file of the model, which the service itself does not load.
@@ -69,8 +68,8 @@ def _work(
     try:
         if settings.warm_up:
             warm_up(host, described, project)
-    except ModelFailed as failed:
-        return _tell(sock, orders.failed(failed))
+    except BaseException as error:
+        return _tell(sock, orders.failed(error, project))
     _tell(sock, (orders.READY,))
     while True:
         try:

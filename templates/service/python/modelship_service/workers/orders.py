@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from modelship_service.model.user_model import ModelFailed
@@ -19,8 +20,9 @@ READY = "ready"
 FAILED = "failed"
 
 
-def failed(error: ModelFailed) -> tuple[str, str, str, str]:
-    return FAILED, error.stage, error.reason, error.shown
+def failed(error: BaseException, project: Path) -> tuple[str, str, str, str]:
+    told = error if isinstance(error, ModelFailed) else ModelFailed.from_exception("load", error, project)
+    return FAILED, told.stage, told.reason, told.shown
 
 
 def checked(message: tuple[Any, ...]) -> tuple[Any, ...]:

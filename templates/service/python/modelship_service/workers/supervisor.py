@@ -72,7 +72,9 @@ class Processes:
                     return self._give_up()
                 self._log.write("error", "worker_failed", stage=failed.stage, reason=failed.reason)
             except EOFError:
-                pass
+                pass  # Its death is in the log.
+            except OSError as error:
+                self._log.write("error", "worker_failed", stage="start", reason=str(error))
             if self._died_too_often():
                 return self._fail()
             if self._loop.time() - began > _PERIOD_S:
