@@ -20,6 +20,8 @@ export interface ServiceImage {
   labels: Readonly<Record<string, string>>;
   /** Bytes. */
   size: number;
+  /** `sha256:...` of the manifest in its registry, where the engine knows it. */
+  digest?: string | undefined;
 }
 
 /** Model files of this machine, for an image that does not hold them. */
@@ -54,7 +56,10 @@ export async function namedImage(
   const image =
     (await inspectImage(engine, reference)) ??
     (await pullImage(engine, reference, { credentials: credentialSource(env), report, signal }));
-  const found = { id: image.id, name: reference, labels: image.labels, size: image.size };
+  // Podman gives an image a digest of its own, which is not what was pushed.
+  const known = engine.info.kind === "podman" ? [reference] : [reference, ...image.repoDigests];
+  const digest = known.find((name) => name.includes("@sha256:"))?.split("@")[1];
+  const found = { id: image.id, name: reference, labels: image.labels, size: image.size, digest };
   checkOurs(found);
   if (found.labels[Label.weights] === "mounted")
     throw new UserError("model_files", `${reference} does not hold its model files.`, {

@@ -55,10 +55,11 @@ export function weightsError(error: unknown, prepared: Prepared): unknown {
 export function imagePart({
   image,
   weights,
-}: Prepared): Pick<ContainerPlan, "image" | "imageName" | "weights" | "files"> {
+}: Prepared): Pick<ContainerPlan, "image" | "imageName" | "digest" | "weights" | "files"> {
   return {
     image: image.id,
     imageName: image.name,
+    digest: image.digest,
     files: image.labels[Label.files],
     weights: weights && { source: weights.source, target: image.labels[Label.files] ?? weights.target },
   };

@@ -34,6 +34,7 @@ export async function runService(options: RunOptions): Promise<RunningService> {
   checkReachable(engine, options);
 
   const environment = project ? await withServiceKeys(project, given, options.env, report) : given;
+  warnOfOpenness(project, environment, options);
   const prepared = await prepare(engine, project, options);
   throwIfAborted(signal);
   const plan = await planContainer(engine, project, prepared, environment, options);
@@ -194,6 +195,21 @@ function checkReachable(engine: Engine, options: RunOptions): void {
       hint: "Use --bind 0.0.0.0 to listen on all of its addresses, if its network may reach the service.",
     },
   );
+}
+
+/** Told to listen to others and given no keys, it does; nobody should find that out from somebody else. */
+function warnOfOpenness(
+  project: Project | undefined,
+  environment: Environment,
+  { bind, report }: RunOptions,
+): void {
+  const names = ["MODELSHIP_API_KEYS", "MODELSHIP_KEYS_FILE", project?.config.service.auth.keys_env ?? ""];
+  if (/^(127\.|::1$|localhost$)/.test(bind) || names.some((name) => environment.has(name))) return;
+  report({
+    type: "warning",
+    message: `No API key is configured: the service answers everyone who can reach ${bind}.`,
+    hint: "Make a key with `modelship keys create`, or pass keys with --env MODELSHIP_API_KEYS.",
+  });
 }
 
 function serviceName(name: string): string {

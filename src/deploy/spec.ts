@@ -10,6 +10,8 @@ export interface ContainerPlan {
   image: string;
   /** The name that people know it by. */
   imageName: string;
+  /** Of its manifest in a registry, for the service to tell. */
+  digest?: string | undefined;
   /** Key of the project it is started from. */
   project?: string | undefined;
   /** Port that the service listens on inside the container. */
@@ -46,7 +48,12 @@ export function containerSpec(plan: ContainerPlan): ContainerSpec {
     : { MODELSHIP_HOST: "0.0.0.0", MODELSHIP_PORT: String(plan.port) };
   // A service without keys would listen to its own container alone; who may reach it is decided by `address`.
   const open = plan.environment.has("MODELSHIP_OPEN") ? {} : { MODELSHIP_OPEN: "1" };
-  const ours = { ...listen, ...open, ...(plan.files && { MODELSHIP_FILES: plan.files }) };
+  const ours = {
+    ...listen,
+    ...open,
+    ...(plan.digest && { MODELSHIP_IMAGE_DIGEST: plan.digest }),
+    ...(plan.files && { MODELSHIP_FILES: plan.files }),
+  };
   const port = `${plan.port}/tcp`;
   return {
     Image: plan.image,

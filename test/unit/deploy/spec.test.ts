@@ -22,6 +22,17 @@ const plan: ContainerPlan = {
 };
 
 describe("a service's container", () => {
+  test("knows the digest that its image has in a registry", () => {
+    const digest = `sha256:${"a".repeat(64)}`;
+    expect(containerSpec({ ...plan, digest }).Env).toContain(`MODELSHIP_IMAGE_DIGEST=${digest}`);
+  });
+
+  test("is open on its own network only where nothing else was said", () => {
+    const environment = new Map([["MODELSHIP_OPEN", "0"]]);
+    expect(containerSpec({ ...plan, environment }).Env).toContain("MODELSHIP_OPEN=0");
+    expect(containerSpec({ ...plan, environment }).Env).not.toContain("MODELSHIP_OPEN=1");
+  });
+
   test("publishes its port, has no powers and says whose it is", () => {
     expect(containerSpec(plan)).toEqual({
       Image: "sha256:1234",
