@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from modelship_service.http.headers import SECURITY
 from modelship_service.settings import Settings
 
 Headers = Sequence[tuple[bytes, bytes]]
 
 MAX_HEADERS = 100
+# How long what a refused client still sends is read: closing on it is a reset, which can take the answer with it.
+_LINGER_S = 2.0
+# So many connections above the limit are told so; the others are closed without a word.
+_TOLD = 256
 # A client that closed both ways answers the first of a pair with a reset, on which the second fails; one that has only
 # finished sending reads past them.
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -21,39 +27,61 @@ _PROBE_S = (2.0, 0.05)
 
 
 class Connection(HttpToolsProtocol):
-    """`settings` and `full` are set by the server, once for all connections."""
+    """`settings` and `excess` are set by the server, once for all connections."""
 
     settings: Settings
-    full: Callable[[], bool]
+    # How many connections there are above the limit.
+    excess: Callable[[], int]
     # When the head that is being read began to be waited for; None while there is none.
     head_since: float | None = None
-    _head_bytes = 0
+    # A head may begin in the middle of what is read at once, after the end of the body before it: so many bytes of it
+    # have come at least, and at most.
+    _in_head = False
+    _head_least = 0
+    _head_most = 0
+    _read_bytes = 0
+    _refused = False
+    # Since when the client has taken nothing of what is written to it.
+    _stuck_since: float | None = None
     _probe: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._tasks: dict[int, asyncio.Task[Any]] = {}
         self.head_since = self.loop.time()
-        if type(self).full():
+        excess = type(self).excess()
+        if excess > _TOLD:
+            transport.abort()
+        elif excess > 0:
             self.refuse(503, "too_many_connections", "too many connections are open: try again later")
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         if self.head_since is None and self._idle():
             self.head_since = self.loop.time()
-        self._head_bytes += len(data)
+        self._read_bytes = len(data)
+        if self._in_head:
+            self._head_least += len(data)
+            self._head_most += len(data)
         super().data_received(data)
-        if self.head_since is not None and self._head_bytes > self.settings.max_header_bytes:
+        if self._in_head and self._head_least > self.settings.max_header_bytes:
             self.refuse(431, "headers_too_large", f"a head may have {self.settings.max_header_bytes} bytes at most")
 
     def _idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        self._head_least, self._head_most = 0, self._read_bytes
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
         self.head_since = None
-        size = len(self.url) if self._head_bytes > self.settings.max_header_bytes else 0
-        if size:
-            size += sum(len(name) + len(value) + 4 for name, value in self.headers)
-        self._head_bytes = 0
+        self._in_head = False
+        size = 0
+        if self._head_most > self.settings.max_header_bytes:
+            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         scope: MutableMapping[str, Any] = self.scope
         scope["modelship.connection"] = self
         scope["modelship.head_too_large"] = (
@@ -133,25 +161,52 @@ class Connection(HttpToolsProtocol):
         self.transport.write(_CONTINUE)
         self._probe = self.loop.call_later(_PROBE_S[count % 2], self._ask_whether_gone, count + 1)
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stuck_since = self.loop.time()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stuck_since = None
+
     def expire(self, now: float) -> None:
-        """Called each second: a head that does not come to its end."""
+        """Called each second: a head that does not come to its end, and a client that does not take its answer."""
         if self.head_since is not None and now - self.head_since > self.settings.header_timeout_s and self._idle():
             self.refuse(408, "request_timeout", "the head of the request did not arrive in time")
+        if self._stuck_since is not None and now - self._stuck_since > self.settings.idle_timeout_s:
+            self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
         self.refuse(400, "bad_request", "this is not HTTP that can be understood")
 
     def refuse(self, status: int, code: str, message: str) -> None:
-        """An answer to what is no request yet, and the end of the connection."""
+        """An answer to what is no request yet, and the end of the connection. What came before is answered first."""
         self.head_since = None
-        if self.transport.is_closing():
+        if self._refused or self.transport.is_closing():
             return
-        body = msgspec.json.encode({"error": {"code": code, "message": message}})
-        phrase = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}.get(status, "Busy")
-        retry = "retry-after: 1\r\n" if status == 503 else ""
-        head = (
-            f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
-            f"x-content-type-options: nosniff\r\n{retry}connection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
-        self.transport.close()
+        self._refused = True
+        if not self._idle():
+            cycle = self.cycle
+            if not cycle.more_body:
+                cycle.keep_alive = False
+                return
+            if self.pipeline or cycle.response_started:
+                return self.transport.close()
+            # It is the body of this request that cannot be understood.
+            cycle.disconnected = True
+            cycle.message_event.set()
+        number = os.urandom(12).hex()
+        body = msgspec.json.encode({"error": {"code": code, "message": message, "request_id": number}})
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", number.encode()),
+            *SECURITY,
+            *([(b"retry-after", b"1")] if status == 503 else []),
+            (b"connection", b"close"),
+        ]
+        head = STATUS_LINE[status] + b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+        self.transport.write(head + b"\r\n" + body)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(_LINGER_S, self.transport.close)

@@ -41,7 +41,7 @@ def bind(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     def __init__(self, service: Service, listener: socket.socket) -> None:
         settings = service.settings
-        connection = type("Connection", (Connection,), {"settings": settings, "full": self._is_full})
+        connection = type("Connection", (Connection,), {"settings": settings, "excess": self._excess})
         super().__init__(
             uvicorn.Config(
                 App(service, Router(routes(settings))),
@@ -79,8 +79,8 @@ class Server(uvicorn.Server):
                 task.cancel()
         service.log.keep_lines(None)
 
-    def _is_full(self) -> bool:
-        return len(self.server_state.connections) > self._service.settings.max_connections
+    def _excess(self) -> int:
+        return len(self.server_state.connections) - self._service.settings.max_connections
 
     async def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
