@@ -3,6 +3,7 @@ import { join, relative } from "node:path";
 import type { Project } from "../project/load.js";
 import { curlLine } from "./curl.js";
 import type { Environment } from "./environment.js";
+import { KeyVariable } from "./service-environment.js";
 
 /** The project's example request, as the templates write it; `undefined` where there is none. */
 export async function findExample(project: Project): Promise<string | undefined> {
@@ -25,6 +26,6 @@ export async function firstRequest(
   return curlLine({
     url,
     file: example ? relative(cwd, example) : "request.json",
-    key: Boolean(keysEnv) || environment.has("MODELSHIP_API_KEYS"),
+    key: Boolean(keysEnv) || environment.has(KeyVariable.text) || environment.has(KeyVariable.file),
   });
 }

@@ -12,12 +12,13 @@ import type { Environment } from "./environment.js";
 import { firstRequest } from "./example.js";
 import { notReady, serviceFailed } from "./failure.js";
 import { stay } from "./foreground.js";
+import { containerKeys } from "./keys.js";
 import { projectKey } from "./labels.js";
 import { choosePort } from "./ports.js";
 import { imagePart, type Prepared, prepare, weightsError } from "./prepare.js";
 import { defaultReadySeconds, waitUntilReady } from "./ready.js";
 import type { RunningService, RunOptions } from "./run-options.js";
-import { givenEnvironment, withServiceKeys } from "./service-environment.js";
+import { givenEnvironment, KeyVariable, serviceKeys } from "./service-environment.js";
 import { type ContainerPlan, openFiles } from "./spec.js";
 import { type Started, startPlanned, WeightsNotSeen } from "./start.js";
 
@@ -33,11 +34,12 @@ export async function runService(options: RunOptions): Promise<RunningService> {
   const engine = await connectEngine(options);
   checkReachable(engine, options);
 
-  const environment = project ? await withServiceKeys(project, given, options.env, report) : given;
+  const keys = project ? await serviceKeys(project, given, options.env, report) : { environment: given };
+  const { environment, mount } = await containerKeys(engine, keys.environment, keys.file, report);
   warnOfOpenness(project, environment, options);
   const prepared = await prepare(engine, project, options);
   throwIfAborted(signal);
-  const plan = await planContainer(engine, project, prepared, environment, options);
+  const plan = { ...(await planContainer(engine, project, prepared, environment, options)), keys: mount };
 
   let started: Started | undefined;
   const discard = async () => {
@@ -203,7 +205,7 @@ function warnOfOpenness(
   environment: Environment,
   { bind, report }: RunOptions,
 ): void {
-  const names = ["MODELSHIP_API_KEYS", "MODELSHIP_KEYS_FILE", project?.config.service.auth.keys_env ?? ""];
+  const names = [KeyVariable.text, KeyVariable.file, project?.config.service.auth.keys_env ?? ""];
   if (/^(127\.|::1$|localhost$)/.test(bind) || names.some((name) => environment.has(name))) return;
   report({
     type: "warning",

@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { messageOf, UserError } from "../errors.js";
-import { renderKeys } from "../keys/document.js";
 import { readKeyFile } from "../keys/key-file.js";
 import { projectKeyFile } from "../keys/place.js";
 import type { Project } from "../project/load.js";
@@ -12,6 +11,9 @@ import {
   parseEnvironmentFile,
   parseEnvironmentFlags,
 } from "./environment.js";
+
+/** Variables of the service that bring it keys. */
+export const KeyVariable = { text: "MODELSHIP_API_KEYS", file: "MODELSHIP_KEYS_FILE" } as const;
 
 export interface EnvironmentOptions {
   cwd: string;
@@ -43,33 +45,31 @@ async function readEnvironmentFiles(options: EnvironmentOptions): Promise<Enviro
   );
 }
 
-/**
- * The keys that the project's service accepts, unless they were given: of the variable that the project names, or else
- * of its file of keys, which has only their hashes.
- */
-export async function withServiceKeys(
+/** Where a project's service gets its keys from. */
+export interface ServiceKeys {
+  /** What the user gives the service, with the keys of the variable that the project names. */
+  environment: Environment;
+  /** The project's file of keys, where it is the file that counts. */
+  file?: string | undefined;
+}
+
+/** The keys that were given count; else those of the variable that the project names; else its file of keys. */
+export async function serviceKeys(
   project: Project,
   given: Environment,
   env: NodeJS.ProcessEnv,
   report: Reporter,
-): Promise<Environment> {
-  if (given.has("MODELSHIP_API_KEYS") || given.has("MODELSHIP_KEYS_FILE")) return given;
+): Promise<ServiceKeys> {
   const name = project.config.service.auth.keys_env;
-  if (name && given.has(name)) return given;
+  const isGiven = [KeyVariable.text, KeyVariable.file, name ?? ""].some((variable) => given.has(variable));
+  if (isGiven) return { environment: given };
   const value = name ? env[name] : undefined;
   if (name && value !== undefined) {
     report({ type: "note", message: `Passing ${name} on to the service (service.auth.keys_env).` });
-    return new Map([...given, [name, value]]);
+    return { environment: new Map([...given, [name, value]]) };
   }
   const file = projectKeyFile(project);
-  const keys = await readKeyFile(file);
-  if (keys) {
-    report({
-      type: "note",
-      message: `Passing the hashes of ${keys.length} API keys on to the service (${file}).`,
-    });
-    return new Map([...given, ["MODELSHIP_API_KEYS", renderKeys(keys)]]);
-  }
+  if (await readKeyFile(file)) return { environment: given, file };
   if (name) {
     report({
       type: "warning",
@@ -77,5 +77,5 @@ export async function withServiceKeys(
       hint: "Set it here, pass it with --env-file, or make a key with `modelship keys create`.",
     });
   }
-  return given;
+  return { environment: given };
 }

@@ -3,6 +3,12 @@ import { type Environment, environmentList } from "./environment.js";
 import { ServiceLabel } from "./labels.js";
 import type { GpuRequest } from "./limits.js";
 
+/** A folder or file of the engine's machine, for reading. */
+export interface Mount {
+  source: string;
+  target: string;
+}
+
 /** Everything that decides what a service's container looks like. */
 export interface ContainerPlan {
   service: string;
@@ -24,7 +30,9 @@ export interface ContainerPlan {
   /** Arguments after `--`. */
   command: readonly string[];
   /** Model files that the image does not hold. */
-  weights?: { source: string; target: string } | undefined;
+  weights?: Mount | undefined;
+  /** The folder with the file of keys. */
+  keys?: Mount | undefined;
   /** Where the model files are in the container. */
   files?: string | undefined;
   memory?: number | undefined;
@@ -55,6 +63,7 @@ export function containerSpec(plan: ContainerPlan): ContainerSpec {
     ...(plan.files && { MODELSHIP_FILES: plan.files }),
   };
   const port = `${plan.port}/tcp`;
+  const mounts = [plan.weights, plan.keys].filter((mount) => mount !== undefined);
   return {
     Image: plan.image,
     Env: environmentList(new Map([...plan.environment, ...Object.entries(ours)])),
@@ -71,10 +80,13 @@ export function containerSpec(plan: ContainerPlan): ContainerSpec {
       ...(!onHost && {
         PortBindings: { [port]: [{ HostIp: plan.address, HostPort: String(plan.hostPort) }] },
       }),
-      ...(plan.weights && {
-        Mounts: [
-          { Type: "bind", Source: plan.weights.source, Target: plan.weights.target, ReadOnly: true },
-        ] as unknown as NonNullable<ContainerSpec["HostConfig"]>["Mounts"],
+      ...(mounts.length > 0 && {
+        Mounts: mounts.map(({ source, target }) => ({
+          Type: "bind",
+          Source: source,
+          Target: target,
+          ReadOnly: true,
+        })) as unknown as NonNullable<ContainerSpec["HostConfig"]>["Mounts"],
       }),
       ...(plan.memory && { Memory: plan.memory }),
       ...(plan.nanoCpus && { NanoCpus: plan.nanoCpus }),

@@ -1,6 +1,6 @@
 import { relative, resolve, sep } from "node:path";
 import type { Environment } from "../deploy/environment.js";
-import { givenEnvironment, withServiceKeys } from "../deploy/service-environment.js";
+import { givenEnvironment, KeyVariable, serviceKeys } from "../deploy/service-environment.js";
 import { readProjectContent } from "../image/context.js";
 import { readRequirements } from "../image/requirements.js";
 import { readIgnoreRules } from "../project/ignore.js";
@@ -47,7 +47,8 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     readIgnoreRules(root),
     givenEnvironment(options),
   ]);
-  const given = await withServiceKeys(project, flags, env, report);
+  const keys = await serviceKeys(project, flags, env, report);
+  const given = keys.file ? new Map([...keys.environment, [KeyVariable.file, keys.file]]) : keys.environment;
   const virtualenv = await ensureVirtualenv({ ...options, project, requirements });
   const inProject = options.environmentFiles
     .map((name) => relative(root, resolve(cwd, name)).split(sep).join("/"))

@@ -4,6 +4,8 @@ import { dirname } from "node:path";
 import { isUserError, messageOf, systemCode, throwIfAborted, UserError } from "../errors.js";
 import { type KeyEntry, mostBytes, mostKeys, parseKeys, renderKeys } from "./document.js";
 
+/** A service in a container is another user, and has to read it. Hashes of 256 random bits give nothing away. */
+const usualMode = 0o644;
 const patienceMilliseconds = 5000;
 const pauseMilliseconds = 20;
 
@@ -29,7 +31,7 @@ export async function changeKeyFile(
   signal?: AbortSignal,
 ): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
     // A link stays a link: what it points at is changed.
     const target = await realpath(path).catch(() => path);
     await whileLocked(target, signal, async () => {
@@ -88,10 +90,11 @@ function checked(keys: readonly KeyEntry[], path: string): string {
 async function replace(path: string, text: string): Promise<void> {
   const beside = `${path}.${process.pid}-${randomBytes(4).toString("hex")}`;
   try {
-    await writeFile(beside, text, { mode: 0o600, flag: "wx" });
-    await chmod(beside, 0o600);
     // Under sudo the file stays the user's.
     const owner = await stat(path).catch(() => undefined);
+    const mode = owner ? owner.mode & 0o777 : usualMode;
+    await writeFile(beside, text, { mode, flag: "wx" });
+    await chmod(beside, mode);
     if (owner && process.getuid?.() === 0) await chown(beside, owner.uid, owner.gid);
     await rename(beside, path);
   } catch (error) {

@@ -50,6 +50,36 @@ describe("a real service", () => {
     expect(await containersOf(name)).toEqual([]);
   });
 
+  it("asks for the project's keys, and takes notice of one that is made or revoked", async () => {
+    const { name, root } = await smallProject();
+    cleanImagesOf(engine, name);
+    onTestFinished(async () => {
+      await modelship(["stop", "--all"], { cwd: root });
+    });
+    const first = await modelship(["keys", "create", "first"], { cwd: root });
+    const run = await modelship(["run", "--detach", "--port", "0", ...networkFlags], { cwd: root });
+    expect(run.code, run.stderr).toBe(0);
+    const url = run.stdout.trim();
+    const status = async (key?: string) => {
+      const type = { "content-type": "application/json" };
+      const headers = key === undefined ? type : { ...type, authorization: `Bearer ${key.trim()}` };
+      const answer = await fetch(`${url}/v1/predict`, { method: "POST", headers, body: '{"value": 21}' });
+      await answer.body?.cancel();
+      return answer.status;
+    };
+    expect([await status(), await status("not-one-of-the-keys"), await status(first.stdout)]).toEqual([
+      401, 401, 200,
+    ]);
+    const second = await modelship(["keys", "create", "second"], { cwd: root });
+    await modelship(["keys", "revoke", "first"], { cwd: root });
+    const noticed = { timeout: 10_000, interval: 200 };
+    await expect.poll(() => status(second.stdout), noticed).toBe(200);
+    await expect.poll(() => status(first.stdout), noticed).toBe(401);
+    const logs = await modelship(["logs"], { cwd: root });
+    expect(logs.stdout).toContain('"key":"first"');
+    expect(logs.stdout + logs.stderr + run.stderr).not.toContain(first.stdout.trim());
+  });
+
   it.each([
     [
       "does not import",

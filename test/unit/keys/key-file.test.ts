@@ -29,8 +29,8 @@ describe("the file of keys", () => {
     const folder = await folderWith({});
     const file = join(folder, "a/b/keys.json");
     const { key } = await create(file, "ci");
-    expect((await stat(file)).mode & 0o777).toBe(0o600);
-    expect((await stat(join(folder, "a"))).mode & 0o777).toBe(0o700);
+    expect((await stat(file)).mode & 0o777).toBe(0o644);
+    expect((await stat(join(folder, "a"))).mode & 0o777).toBe(0o755);
     expect(await readdir(join(folder, "a/b"))).toEqual(["keys.json"]);
     expect(await readFile(file, "utf8")).not.toContain(key);
   });

@@ -20,7 +20,7 @@ describe("modelship keys", () => {
     expect(stderr).toContain("never again");
     expect(stderr).toContain("X-API-Key: KEY");
     expect(stderr).not.toContain(stdout.trim());
-    expect((await stat(join(cwd, usual))).mode & 0o777).toBe(0o600);
+    expect((await stat(join(cwd, usual))).mode & 0o777).toBe(0o644);
   });
 
   it("create writes to service.auth.keys_file, from any folder of the project, or to --file without a project", async () => {
