@@ -92,7 +92,8 @@ def claim_stdout() -> int:
         return os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(line_buffering=True, errors="backslashreplace")
+            # Lines of several workers stay whole, also under PYTHONUNBUFFERED.
+            stream.reconfigure(line_buffering=True, write_through=False, errors="backslashreplace")
     return fd
 
 
