@@ -10,8 +10,8 @@ from pathlib import Path  # noqa: E402
 
 from modelship_service.model.user_model import ModelFailed, UserModel  # noqa: E402
 from modelship_service.run import EXIT_MODEL, EXIT_SETTINGS  # noqa: E402
-from modelship_service.settings import Settings, SettingsError  # noqa: E402
 from modelship_service.schema.card import card  # noqa: E402
+from modelship_service.settings import Settings, SettingsError  # noqa: E402
 
 
 def main() -> int:

@@ -122,7 +122,7 @@ class Service:
             self._when_failed()
 
     def api(self, version: str | None = None) -> Served:
-        """An API version by its name or number; the newest without one. Also while draining: what has arrived is answered."""
+        """An API version by name or number, or the newest. Also while draining: what has arrived is answered."""
         if not self.served:
             raise self.not_ready()
         if version is None:
@@ -158,9 +158,7 @@ class Service:
         limit = timeout_s or self.settings.timeout_s
         request.rows = decoded.rows
         try:
-            outputs, request.queued_s = await pool.predict(
-                target, schema, decoded.inputs, decoded.rows, limit
-            )
+            outputs, request.queued_s = await pool.predict(target, schema, decoded.inputs, decoded.rows, limit)
             return outputs
         except TimeoutError:
             raise self.timed_out(limit) from None

@@ -82,7 +82,9 @@ def test_a_collector_that_is_gone_keeps_nobody_waiting(start: Any, collector: Co
 
 def test_without_an_endpoint_nothing_is_imported(start: Any) -> None:
     model = SUM_MODEL.replace("import time", "import sys, time", 1).replace(
-        "        for row in rows:", "        print('imported:', 'opentelemetry' in sys.modules)\n        for row in rows:", 1
+        "        for row in rows:",
+        "        print('imported:', 'opentelemetry' in sys.modules)\n        for row in rows:",
+        1,
     )
     service = start(model).ready()
     service.predict({"numbers": [1]})

@@ -114,9 +114,7 @@ class _Operations:
     def __init__(self, error: dict[str, Any]) -> None:
         self._error = {"application/json": {"schema": error}}
 
-    def of_version(
-        self, described: Described, input_ref: Any, output_ref: Any, about: Any, job: Any
-    ) -> dict[str, Any]:
+    def of_version(self, described: Described, input_ref: Any, output_ref: Any, about: Any, job: Any) -> dict[str, Any]:
         api, schema = described.api, described.schema
         card = self._get("What is served.", "Name, version and schemas.", about, _KEY | _NOT_READY)
         if "predict" not in described.methods:

@@ -30,7 +30,9 @@ async def _streamed(service: Service, served: Served, decoded: Decoded, request:
         return await _collected(service, served, pieces, request)
     try:
         chunks = await sse.begin(
-            _frames(served, pieces, decoded), service.settings.heartbeat_s, lambda error: _failed(service, request, error)
+            _frames(served, pieces, decoded),
+            service.settings.heartbeat_s,
+            lambda error: _failed(service, request, error),
         )
     except ModelRaised as raised:
         raise service.model_error(raised, request.id) from None
@@ -46,9 +48,7 @@ async def _frames(served: Served, pieces: AsyncIterator[object], decoded: Decode
         await pieces.aclose()  # type: ignore[attr-defined]
 
 
-async def _collected(
-    service: Service, served: Served, pieces: AsyncIterator[object], request: Request
-) -> Response:
+async def _collected(service: Service, served: Served, pieces: AsyncIterator[object], request: Request) -> Response:
     """For clients that cannot read a stream: all pieces in one answer."""
     try:
         encoded = [served.schema.encode([piece], Decoded(None, 1, False)) async for piece in pieces]

@@ -1,4 +1,4 @@
-"""The ASGI application: one layer around the handlers, for ids, routes, keys, limits, errors, metrics and the log line."""
+"""The ASGI application: one layer around the handlers, for ids, routes, keys, limits, errors, metrics and the log."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class App:
         service = self._service
         request = Request(scope, receive, service.settings)
         connection = request.connection
-        connection.watch(scope, asyncio.current_task())
+        connection.watch(scope)
         service.metrics.in_flight += 1
         methods, request.params = self._router.find(request.path, scope["raw_path"])
         route = methods.get("GET" if request.method == "HEAD" else request.method) if methods is not None else None
@@ -131,9 +131,7 @@ class App:
             headers.append((b"connection", b"close"))
         return headers
 
-    async def _send(
-        self, request: Request, response: Response, headers: list[tuple[bytes, bytes]], send: Send
-    ) -> None:
+    async def _send(self, request: Request, response: Response, headers: list[tuple[bytes, bytes]], send: Send) -> None:
         if not request.unread and request.connection.respond(request.scope, response.status, headers, response.body):
             return
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
@@ -144,9 +142,7 @@ class App:
         else:
             await send({"type": "http.response.body", "body": response.body})
 
-    async def _stream(
-        self, request: Request, response: Stream, headers: list[tuple[bytes, bytes]], send: Send
-    ) -> None:
+    async def _stream(self, request: Request, response: Stream, headers: list[tuple[bytes, bytes]], send: Send) -> None:
         chunks = response.chunks
         try:
             await send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -7,7 +7,9 @@ from modelship_service.http.request import Request
 from modelship_service.http.response import Response
 from modelship_service.http.router import Methods
 
-_EXPOSED = "x-request-id, retry-after, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests"
+_EXPOSED = (
+    "x-request-id, retry-after, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests"
+)
 _MAX_AGE_S = 600
 
 
@@ -17,9 +19,7 @@ class Cors:
         self._origins = frozenset(origin.encode() for origin in origins)
 
     def is_preflight(self, request: Request) -> bool:
-        return (
-            self.enabled and request.method == "OPTIONS" and b"access-control-request-method" in request.headers
-        )
+        return self.enabled and request.method == "OPTIONS" and b"access-control-request-method" in request.headers
 
     def preflight(self, request: Request, methods: Methods | None) -> Response:
         """A browser sends no key with it, so it is answered without one, and says nothing of the service."""

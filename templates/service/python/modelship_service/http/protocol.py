@@ -82,11 +82,9 @@ class Connection(HttpToolsProtocol):
         size = 0
         if self._head_most > self.settings.max_header_bytes:
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        scope: MutableMapping[str, Any] = self.scope
+        scope: MutableMapping[str, Any] = self.scope  # type: ignore[assignment]
         scope["modelship.connection"] = self
-        scope["modelship.head_too_large"] = (
-            size > self.settings.max_header_bytes or len(self.headers) > MAX_HEADERS
-        )
+        scope["modelship.head_too_large"] = size > self.settings.max_header_bytes or len(self.headers) > MAX_HEADERS
         super().on_headers_complete()
         scope["modelship.cycle"] = self.cycle
 
@@ -128,9 +126,11 @@ class Connection(HttpToolsProtocol):
         cycle.on_response()
         return True
 
-    def watch(self, scope: MutableMapping[str, Any], task: asyncio.Task[Any]) -> None:
-        """Have the task that answers a request cancelled when the client goes."""
-        self._tasks[id(scope)] = task
+    def watch(self, scope: MutableMapping[str, Any]) -> None:
+        """Have the task that answers a request, the current one, cancelled when the client goes."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks[id(scope)] = task
 
     def unwatch(self, scope: MutableMapping[str, Any]) -> None:
         self._tasks.pop(id(scope), None)

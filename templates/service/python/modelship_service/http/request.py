@@ -18,6 +18,7 @@ from modelship_service.settings import Settings
 
 if TYPE_CHECKING:
     from modelship_service.guard.keys import Key
+    from modelship_service.http.protocol import Connection
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -64,7 +65,7 @@ class Request:
         # What a handler notes down for the log and the metrics.
         self.rows: int | None = None
         self.queued_s: float | None = None
-        self.connection = scope.get("modelship.connection")
+        self.connection: Connection = scope["modelship.connection"]
         self._receive = receive
         given = self.headers.get(b"x-request-id")
         if given is not None and _ID.fullmatch(given):
@@ -104,7 +105,7 @@ class Request:
         length = headers.get(b"content-length", b"0")
         if len(length) > 18 or int(length) > settings.max_body_bytes:
             raise bodies.too_large(settings.max_body_bytes)
-        if self.connection is not None and (whole := self.connection.whole_body(self.scope)) is not None:
+        if (whole := self.connection.whole_body(self.scope)) is not None:
             self.unread = False
             body = whole
         else:

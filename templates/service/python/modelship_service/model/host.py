@@ -71,4 +71,3 @@ class ModelHost:
         close = getattr(source, "close", None)
         if close is not None:
             close()
-

@@ -13,7 +13,6 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from modelship_service.observe.gpu import GpuMemory
-
 from modelship_service.observe.memory import memory_of
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -100,9 +99,7 @@ class _Answered(Collector):
         latency[1][0] += seconds
 
     def collect(self) -> Iterable[Metric]:
-        requests = CounterMetricFamily(
-            "modelship_requests", "Requests answered.", labels=["method", "route", "status"]
-        )
+        requests = CounterMetricFamily("modelship_requests", "Requests answered.", labels=["method", "route", "status"])
         for (method, route, status), count in self._requests.items():
             requests.add_metric([method, route or "none", str(status)], count)
         latency = HistogramMetricFamily(
