@@ -197,6 +197,7 @@ def test_a_model_that_takes_too_long_is_504_and_a_full_queue_429(start: Any) -> 
     assert service.predict(GOOD).status == 504
     full = service.predict({"rows": [GOOD] * 2})
     assert (full.status, full.code, int(full.headers["retry-after"]) >= 1) == (429, "overloaded", True)
+    assert (full.headers["x-ratelimit-limit-requests"], full.headers["x-ratelimit-remaining-requests"]) == ("2", "1")
     assert service.ask("GET", "/healthz").status == 200
     time.sleep(1.2)
     assert service.predict(GOOD).status == 200

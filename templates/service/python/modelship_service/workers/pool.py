@@ -172,7 +172,7 @@ class Pool:
     ) -> AsyncIterator[Any]:
         """Pieces as the model makes them, no faster than they are taken. Closing the iterator ends the work."""
         if self._streams >= self._max_streams:
-            raise self._busy("too many streams are open: try again later", 1)
+            raise _busy("too many streams are open: try again later", self._max_streams, 0, 1)
         slot = min(self._ready_slots(), key=lambda one: one.streams)
         self._next_stream += 1
         number = self._next_stream
@@ -306,13 +306,24 @@ class Pool:
         if not self._rows:
             return
         wait_s = self._rows * self._seconds_per_row / max(1, len(self._slots))
-        if self._rows + rows > self._queue_max_rows:
-            raise self._busy("too many rows are waiting: try again later", math.ceil(wait_s))
+        free = max(0, self._queue_max_rows - self._rows)
+        if rows > free:
+            message = "too many rows are waiting: try again later"
+            raise _busy(message, self._queue_max_rows, free, math.ceil(wait_s))
         if wait_s > patience_s:
-            raise self._busy("what is waiting already would take longer than a request may take", math.ceil(wait_s))
+            message = "what is waiting already would take longer than a request may take"
+            raise _busy(message, self._queue_max_rows, free, math.ceil(wait_s))
 
-    def _busy(self, message: str, retry_after_s: int) -> ApiError:
-        return ApiError(429, "overloaded", message, headers=[("retry-after", str(min(60, max(1, retry_after_s))))])
+
+def _busy(message: str, limit: int, free: int, wait_s: int) -> ApiError:
+    """The headers say of the queue what they say of a key elsewhere: its size, its room, and when it will be empty."""
+    headers = [
+        ("retry-after", str(min(60, max(1, wait_s)))),
+        ("x-ratelimit-limit-requests", str(limit)),
+        ("x-ratelimit-remaining-requests", str(free)),
+        ("x-ratelimit-reset-requests", str(max(1, wait_s))),
+    ]
+    return ApiError(429, "overloaded", message, headers=headers)
 
 
 def _no_worker() -> ApiError:
