@@ -198,7 +198,7 @@ class Service:
         if failure.traceback is not None:
             why["traceback"] = failure.traceback
         self.log.write("error", "model_error", request_id=request_id, **why)
-        return _MODEL_ERROR
+        return ApiError(500, "model_error", "the model failed on this request; its log has the reason")
 
     async def file_digests(self) -> list[dict[str, Any]]:
         """Path, size and SHA-256 of each model file; read once, when first asked for."""
@@ -230,8 +230,6 @@ class Service:
 
 
 _GC_THRESHOLDS = (10_000, 20, 20)
-
-_MODEL_ERROR = ApiError(500, "model_error", "the model failed on this request; its log has the reason")
 
 
 def _spare_the_collector() -> None:
