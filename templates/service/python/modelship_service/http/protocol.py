@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, MutableMapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from modelship_service.http.headers import SECURITY
 from modelship_service.settings import Settings
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -41,13 +44,15 @@ class Connection(HttpToolsProtocol):
     _head_most = 0
     _read_bytes = 0
     _refused = False
+    # When the last answer was sent, if no request has begun since.
+    _idle_since: float | None = None
     # Since when the client has taken nothing of what is written to it.
     _stuck_since: float | None = None
     _probe: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._tasks: dict[int, asyncio.Task[Any]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self.head_since = self.loop.time()
         excess = type(self).excess()
         if excess > _TOLD:
@@ -67,6 +72,31 @@ class Connection(HttpToolsProtocol):
         super().data_received(data)
         if self._in_head and self._head_least > self.settings.max_header_bytes:
             self.refuse(431, "headers_too_large", f"a head may have {self.settings.max_header_bytes} bytes at most")
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
+
+    def on_response_complete(self) -> None:
+        """As uvicorn's, but `expire` closes idle connections: a timer for each answer costs more than to write it."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._idle_since = self.loop.time()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """As uvicorn's, and the task is known, so that it can be cancelled when the client goes."""
+        task = self.loop.create_task(cycle.run_asgi(app))
+        self._tasks.add(task)
+        self.tasks.add(task)
+        task.add_done_callback(self._task_ended)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self.tasks.discard(task)
 
     def _idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
@@ -98,8 +128,8 @@ class Connection(HttpToolsProtocol):
         cycle.message_event.clear()
         return body
 
-    def respond(self, scope: MutableMapping[str, Any], status: int, headers: Headers, body: bytes) -> bool:
-        """Write a whole answer at once, as uvicorn would in two messages and many checks.
+    def respond(self, scope: MutableMapping[str, Any], begin: bytes, headers: Headers, body: bytes) -> bool:
+        """Write a whole answer at once, as uvicorn would in two messages and many checks. `begin` is its first lines.
 
         False when it cannot be done so: the client reads too slowly, or is sending still.
         """
@@ -108,7 +138,7 @@ class Connection(HttpToolsProtocol):
             return False
         if cycle.disconnected:
             return True
-        parts = [STATUS_LINE[status]]
+        parts = [begin]
         for name, value in self.server_state.default_headers:
             parts += (name, b": ", value, b"\r\n")
         for name, value in headers:
@@ -126,22 +156,14 @@ class Connection(HttpToolsProtocol):
         cycle.on_response()
         return True
 
-    def watch(self, scope: MutableMapping[str, Any]) -> None:
-        """Have the task that answers a request, the current one, cancelled when the client goes."""
-        task = asyncio.current_task()
-        if task is not None:
-            self._tasks[id(scope)] = task
-
-    def unwatch(self, scope: MutableMapping[str, Any]) -> None:
-        self._tasks.pop(id(scope), None)
-
     def connection_lost(self, exc: Exception | None) -> None:
         self.head_since = None
         if self._probe is not None:
             self._probe.cancel()
         super().connection_lost(exc)
-        for task in list(self._tasks.values()):
-            task.cancel()
+        for task in self._tasks:
+            # Soon, as one that has not begun would leave no line in the log.
+            self.loop.call_soon(task.cancel)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """A client that has only finished sending still wants its answer."""
@@ -170,11 +192,13 @@ class Connection(HttpToolsProtocol):
         self._stuck_since = None
 
     def expire(self, now: float) -> None:
-        """Called each second: a head that does not come to its end, and a client that does not take its answer."""
+        """Called each second: a head that does not come to its end, no next request, an answer that is not taken."""
         if self.head_since is not None and now - self.head_since > self.settings.header_timeout_s and self._idle():
             self.refuse(408, "request_timeout", "the head of the request did not arrive in time")
         if self._stuck_since is not None and now - self._stuck_since > self.settings.idle_timeout_s:
             self.transport.abort()
+        if self._idle_since is not None and now - self._idle_since > self.settings.idle_timeout_s:
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         self.refuse(400, "bad_request", "this is not HTTP that can be understood")

@@ -23,13 +23,30 @@ _FLUSH_LINES = 256
 _encoder = msgspec.json.Encoder()
 
 
+class RequestLine(msgspec.Struct, tag_field="event", tag="request", omit_defaults=True, gc=False):
+    """The line of a request."""
+
+    ts: str
+    level: str
+    method: str
+    route: str | None
+    status: int
+    ms: float
+    request_id: str
+    key: str | None = None
+    rows: int | None = None
+    queue_ms: float | None = None
+    code: str | None = None
+    trace_id: str | None = None
+
+
 class Log:
     """Lines are kept for a moment while requests are served, so that many of them cost one write."""
 
     def __init__(self, fd: int, level: str = "info") -> None:
         self._fd = fd
         self._lowest = _RANK[level]
-        self._lines: list[bytes] = []
+        self._lines: list[RequestLine] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._second = 0
         self._date = ""
@@ -46,14 +63,12 @@ class Log:
         if _RANK[level] < self._lowest:
             return
         # Straight out: this may be called from the model's thread, to which the kept lines do not belong.
-        self._put(_encoder.encode({"ts": self._now(), "level": level, "event": event, **fields}) + b"\n")
+        self._put(_encoder.encode({"ts": self.now(), "level": level, "event": event, **fields}) + b"\n")
 
-    def request(self, level: str, fields: dict[str, Any]) -> None:
-        """A line of a request; called from the event loop only."""
-        if _RANK[level] < self._lowest:
-            return
+    def request(self, line: RequestLine) -> None:
+        """A line of a request that is `enabled`; called from the event loop only."""
         lines = self._lines
-        lines.append(_encoder.encode({"ts": self._now(), "level": level, "event": "request", **fields}))
+        lines.append(line)
         if self._loop is None or len(lines) >= _FLUSH_LINES:
             self.flush()
         elif len(lines) == 1:
@@ -62,9 +77,9 @@ class Log:
     def flush(self) -> None:
         lines, self._lines = self._lines, []
         if lines:
-            self._put(b"\n".join(lines) + b"\n")
+            self._put(_encoder.encode_lines(lines))
 
-    def _now(self) -> str:
+    def now(self) -> str:
         now = time.time()
         second = int(now)
         if second != self._second:

@@ -39,8 +39,10 @@ class RowSchema:
         many = Annotated[list[input_type], Field(min_length=1, max_length=self.max_rows, fail_fast=False)]  # type: ignore[valid-type]
         self._one = finite_validator(TypeAdapter(input_type).core_schema)
         self._many = finite_validator(TypeAdapter(many).core_schema)
-        self._output = TypeAdapter(output_type)
         self._outputs = TypeAdapter(list[output_type])  # type: ignore[valid-type]
+        # Without the adapters, whose many options cost as much as the work.
+        self._one_json = TypeAdapter(output_type).serializer.to_json
+        self._many_json = self._outputs.serializer.to_json
         self.input_ref, self.output_ref, self.definitions = _json_schemas(input_type, output_type)
         self._names = {name for one in self.definitions.values() for name in one.get("properties", {})}
         row = self.definitions[self.input_ref["$ref"].rpartition("/")[2]]
@@ -76,9 +78,9 @@ class RowSchema:
         """The JSON answer for what `predict` returned."""
         checked = self._checked(outputs, decoded.rows)
         if decoded.many:
-            encoded = b'{"rows":' + self._outputs.dump_json(checked, by_alias=True) + b"}"
+            encoded = b'{"rows":' + self._many_json(checked, by_alias=True) + b"}"
         else:
-            encoded = self._output.dump_json(checked[0], by_alias=True)
+            encoded = self._one_json(checked[0], by_alias=True)
         # pydantic writes NaN as null, or as it is when told to: only then is a look at the values needed.
         if b"null" in encoded or b"NaN" in encoded or b"Infinity" in encoded:
             self._check_finite(checked)
