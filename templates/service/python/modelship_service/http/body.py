@@ -10,9 +10,14 @@ from modelship_service.errors import ApiError
 JSON = re.compile(rb"application/(json|[a-z0-9.+-]+\+json)( *; *charset *= *\"?utf-?8\"?)? *;? *", re.IGNORECASE)
 JSON_OR_BINARY = re.compile(JSON.pattern + rb"|application/octet-stream *;? *", re.IGNORECASE)
 
+# A parser may need hundreds of bytes for each `[]`.
+MAX_PARTS = 1_000_000
+
 _WINDOW = {b"gzip": zlib.MAX_WBITS | 16, b"x-gzip": zlib.MAX_WBITS | 16, b"deflate": zlib.MAX_WBITS}
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_ALL_SQUARE = bytes.maketrans(b"{}", b"[]")
+_OPENS = ord("[")
 
 
 def check_type(given: bytes, allowed: re.Pattern[bytes]) -> None:
@@ -51,22 +56,31 @@ def too_large(limit: int, when: str = "") -> ApiError:
 
 
 def check_depth(body: bytes, limit: int) -> None:
-    """Refuse JSON that is nested deeper than `limit`, without parsing it."""
-    if body.count(b"[") + body.count(b"{") <= limit:
+    """Refuse JSON that is nested deeper than `limit`, or of more parts than memory can bear, without parsing it."""
+    if _parts(body) <= limit:
         return
-    if _at_most(body, limit) or _at_most(_STRINGS.sub(b"", body), limit):
-        return
-    raise ApiError(400, "invalid_json", "the body is not the JSON that is expected: it is nested too deeply")
+    # Brackets in strings are none, whichever way they point.
+    body = _STRINGS.sub(b"", body)
+    if _parts(body) > MAX_PARTS:
+        raise ApiError(413, "body_too_large", f"the body may have {MAX_PARTS} lists and objects at most")
+    if not _at_most(body, limit):
+        raise ApiError(400, "invalid_json", "the body is not the JSON that is expected: it is nested too deeply")
+
+
+def _parts(text: bytes) -> int:
+    return text.count(b"[") + text.count(b"{")
 
 
 def _at_most(text: bytes, limit: int) -> bool:
-    """Each round takes the innermost pairs away. Brackets without a partner stay: the parser refuses those."""
-    left = text.translate(None, _NOT_BRACKETS)
-    for _ in range(limit):
-        shorter = left.replace(b"[]", b"").replace(b"{}", b"")
-        if not shorter:
-            return True
-        if len(shorter) == len(left):
+    """Whether brackets are nested no deeper. Some without a partner may pass: the parser refuses those."""
+    left = text.translate(_ALL_SQUARE, _NOT_BRACKETS)
+    # Each round takes the innermost pairs away, which are most of them in a list of lists, and one level with them.
+    for _ in range(min(3, limit)):
+        left = left.replace(b"[]", b"")
+        limit -= 1
+    depth = 0
+    for bracket in left:
+        depth += 1 if bracket == _OPENS else -1
+        if depth > limit:
             return False
-        left = shorter
-    return not left
+    return True
