@@ -61,6 +61,8 @@ class App:
                 error = self._error_of(problem, request)
                 code = error.code
                 response = self._told(error, route, request)
+                # Its traceback holds this frame, and so the body: together they would stay until a collection.
+                del error
             status = 200 if isinstance(response, Stream) else response.status
             headers = self._headers(request, response, admission)
             if isinstance(response, Stream):
@@ -114,7 +116,8 @@ class App:
         headers = [(b"x-request-id", request.id.encode())]
         if isinstance(response, Response):
             headers.append((b"content-length", b"%d" % len(response.body)))
-        if admission is not None:
+        # An answer that has limits of its own to tell, those of the queue, tells these.
+        if admission is not None and not (response.headers and any("ratelimit" in name for name, _ in response.headers)):
             headers += admission.headers
         if self._cors.enabled:
             headers += self._cors.headers(request)
