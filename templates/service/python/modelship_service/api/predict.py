@@ -30,7 +30,7 @@ async def _streamed(service: Service, served: Served, decoded: Decoded, request:
         return await _collected(service, served, pieces, request)
     try:
         chunks = await sse.begin(
-            _frames(served, pieces, decoded),
+            _frames(service, served, pieces, request, decoded),
             service.settings.heartbeat_s,
             lambda error: _failed(service, request, error),
         )
@@ -39,10 +39,12 @@ async def _streamed(service: Service, served: Served, decoded: Decoded, request:
     return Stream(chunks)
 
 
-async def _frames(served: Served, pieces: AsyncIterator[object], decoded: Decoded) -> AsyncIterator[bytes]:
+async def _frames(
+    service: Service, served: Served, pieces: AsyncIterator[object], request: Request, decoded: Decoded
+) -> AsyncIterator[bytes]:
     try:
         async for piece in pieces:
-            yield sse.event(served.schema.encode([piece], decoded))
+            yield sse.event(_encoded(service, served, piece, request, decoded))
         yield sse.event(b"{}", "done")
     finally:
         await pieces.aclose()  # type: ignore[attr-defined]
@@ -51,10 +53,17 @@ async def _frames(served: Served, pieces: AsyncIterator[object], decoded: Decode
 async def _collected(service: Service, served: Served, pieces: AsyncIterator[object], request: Request) -> Response:
     """For clients that cannot read a stream: all pieces in one answer."""
     try:
-        encoded = [served.schema.encode([piece], Decoded(None, 1, False)) async for piece in pieces]
+        one = Decoded(None, 1, False)
+        encoded = [_encoded(service, served, piece, request, one) async for piece in pieces]
     except ModelRaised as raised:
         raise service.model_error(raised, request.id) from None
+    finally:
+        await pieces.aclose()  # type: ignore[attr-defined]
     return Response(200, b'{"pieces":[' + b",".join(encoded) + b"]}")
+
+
+def _encoded(service: Service, served: Served, piece: object, request: Request, decoded: Decoded) -> bytes:
+    return service.encoded(lambda: served.schema.encode([piece], decoded), request.id)
 
 
 def _failed(service: Service, request: Request, error: Exception) -> bytes:

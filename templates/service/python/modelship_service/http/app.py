@@ -117,7 +117,9 @@ class App:
         if isinstance(response, Response):
             headers.append((b"content-length", b"%d" % len(response.body)))
         # An answer that has limits of its own to tell, those of the queue, tells these.
-        if admission is not None and not (response.headers and any("ratelimit" in name for name, _ in response.headers)):
+        if admission is not None and not (
+            response.headers and any("ratelimit" in name for name, _ in response.headers)
+        ):
             headers += admission.headers
         if self._cors.enabled:
             headers += self._cors.headers(request)
@@ -149,6 +151,11 @@ class App:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             async for chunk in chunks:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        except asyncio.CancelledError:
+            if request.scope["modelship.cycle"].disconnected:
+                raise
+            # The time for draining is up, as the last chunk has said.
             await send({"type": "http.response.body", "body": b""})
         finally:
             await chunks.aclose()  # type: ignore[attr-defined]

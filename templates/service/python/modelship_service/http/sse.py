@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
+from modelship_service.errors import ApiError
+
 HEARTBEAT = b": still here\n\n"
 
 
@@ -43,7 +45,12 @@ async def _go_on(
     try:
         while True:
             while not step.done():
-                await asyncio.wait({step}, timeout=heartbeat_s)
+                try:
+                    await asyncio.wait({step}, timeout=heartbeat_s)
+                except asyncio.CancelledError:
+                    # Either nobody reads this, or the time for draining is up.
+                    yield failed(ApiError(503, "not_ready", "the service is shutting down"))
+                    raise
                 if not step.done():
                     yield HEARTBEAT
             try:
