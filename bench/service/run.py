@@ -82,16 +82,13 @@ def _measure(scenario: str, ways: Sequence[Way], given: argparse.Namespace) -> l
     for round_number in range(given.rounds):
         for way in ways:
             print(f"{scenario}, round {round_number + 1}: {way.label}", file=sys.stderr)
-            server = Server(
-                way, scenario, environment(way.environment, given.cache), given.cache, given.server_core, given.port
-            )
+            folder = environment(way.environment, given.cache)
             try:
-                _round(server, found[id(way)], connections, rates, given)
+                with Server(way, scenario, folder, given.cache, given.server_core, given.port) as server:
+                    _round(server, found[id(way)], connections, rates, given)
             except Wrong as problem:
                 print(problem, file=sys.stderr)
                 found[id(way)].failed = "does not answer rightly"
-            finally:
-                server.stop()
     return [(way, found[id(way)]) for way in ways]
 
 

@@ -13,12 +13,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from environments import RUNTIME
 from peers import HERE, Way
 
 START_S = 20.0
+STOP_S = 5.0
 
 
 class Wrong(Exception):
@@ -83,6 +84,12 @@ class Server:
                 start_new_session=True,
             )
 
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def wait_until_right(self) -> float:
         """Seconds from the start of the process to the first answer, which must be the model's."""
         while True:
@@ -137,32 +144,42 @@ class Server:
         return total / os.sysconf("SC_CLK_TCK")
 
     def _tree(self) -> dict[int, int]:
-        """Its processes, and when each started."""
+        """Its processes, those that have lost their parent too, and when each started."""
         processes = list(_processes())
-        found = {pid: started for pid, _, started in processes if pid == self.process.pid}
+        found = {one.pid: one.started for one in processes if self.process.pid in (one.pid, one.session)}
         for _ in processes:
-            more = {pid: started for pid, parent, started in processes if parent in found and pid not in found}
+            more = {one.pid: one.started for one in processes if one.parent in found and one.pid not in found}
             if not more:
                 break
             found |= more
         return found
 
     def stop(self) -> None:
+        """Returns when all its processes have gone, and with them the port."""
         tree = self._tree()
         self.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(5)
-        now = {pid: started for pid, _, started in _processes()}
-        for pid, started in tree.items():
-            # Not another process that has got its number meanwhile.
-            if now.get(pid) == started:
+        until = time.monotonic() + STOP_S
+        while left := _still(tree | self._tree()):
+            for pid in left:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+            if time.monotonic() > until:
+                raise Wrong(f"{self.way.label} does not end")
+            time.sleep(0.01)
         self.process.wait()
 
 
-def _processes() -> Iterator[tuple[int, int, int]]:
-    """Of every process its number, its parent's, and when it started in ticks."""
+class _Process(NamedTuple):
+    pid: int
+    parent: int
+    session: int
+    started: int  # in ticks
+
+
+def _processes() -> Iterator[_Process]:
+    """All that have not ended."""
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
@@ -170,7 +187,14 @@ def _processes() -> Iterator[tuple[int, int, int]]:
             except OSError:
                 continue
             values = stat.rpartition(")")[2].split()
-            yield int(folder.name), int(values[1]), int(values[19])
+            if values[0] != "Z":
+                yield _Process(int(folder.name), int(values[1]), int(values[3]), int(values[19]))
+
+
+def _still(tree: dict[int, int]) -> list[int]:
+    """Those that run. A process that has got the number of one meanwhile has started at another time."""
+    now = {one.pid: one.started for one in _processes()}
+    return [pid for pid, started in tree.items() if now.get(pid) == started]
 
 
 def _numbers(answer: Any) -> list[float]:
