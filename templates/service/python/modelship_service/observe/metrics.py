@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
@@ -27,15 +27,10 @@ class Metrics:
         self._registry = registry = CollectorRegistry()
         self.in_flight = 0
         self._answered = _Answered()
+        self._batches = _Batches()
         registry.register(self._answered)
+        registry.register(self._batches)
         self._rejected = Counter("modelship_rejected", "Requests turned away.", ["reason"], registry=registry)
-        self._queue = Histogram(
-            "modelship_queue_seconds", "What the oldest row of a batch waited.", buckets=_SECONDS, registry=registry
-        )
-        self._batch = Histogram("modelship_batch_rows", "Rows in a batch.", buckets=_ROWS, registry=registry)
-        self._model = Histogram(
-            "modelship_model_seconds", "One call of the model.", buckets=_SECONDS, registry=registry
-        )
         self._deaths = Counter("modelship_worker_deaths", "Workers that died.", registry=registry)
         self._load = Gauge("modelship_load_seconds", "Until the model was ready.", registry=registry)
         self._waiting = Gauge("modelship_queue_rows", "Rows accepted and not answered yet.", registry=registry)
@@ -54,9 +49,9 @@ class Metrics:
         self._rejected.labels(reason).inc()
 
     def batch(self, rows: int, seconds: float, waited_s: float) -> None:
-        self._batch.observe(rows)
-        self._model.observe(seconds)
-        self._queue.observe(waited_s)
+        self._batches.rows.observe(rows)
+        self._batches.model.observe(seconds)
+        self._batches.queue.observe(waited_s)
 
     def loaded(self, seconds: float) -> None:
         self._load.set(seconds)
@@ -78,25 +73,62 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-class _Answered(Collector):
-    """Requests by method, route and status, and their latency by route.
+class _Histogram:
+    """Counted in a plain list, by the event loop alone, and put into the library's words when somebody asks.
 
-    Counted in plain lists, of the event loop alone, and put into the library's words when somebody asks.
+    The library's own takes a lock and goes from bucket to bucket: more than the rest of what a small batch costs.
     """
+
+    __slots__ = ("_bounds", "_counts", "_sum")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = bounds
+        # How many fell into each bucket and beyond.
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum = 0.0
+
+    def observe(self, value: float) -> None:
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._sum += value
+
+    def add_to(self, family: HistogramMetricFamily, labels: Sequence[str] = ()) -> None:
+        bounds = [*(str(float(bound)) for bound in self._bounds), "+Inf"]
+        family.add_metric(labels, list(zip(bounds, accumulate(self._counts), strict=True)), self._sum)
+
+
+class _Batches(Collector):
+    """What the model was given at once, and how long that waited and took."""
+
+    def __init__(self) -> None:
+        self.rows = _Histogram(_ROWS)
+        self.model = _Histogram(_SECONDS)
+        self.queue = _Histogram(_SECONDS)
+
+    def collect(self) -> Iterable[Metric]:
+        for histogram, name, words in (
+            (self.rows, "modelship_batch_rows", "Rows in a batch."),
+            (self.model, "modelship_model_seconds", "One call of the model."),
+            (self.queue, "modelship_queue_seconds", "What the oldest row of a batch waited."),
+        ):
+            family = HistogramMetricFamily(name, words)
+            histogram.add_to(family)
+            yield family
+
+
+class _Answered(Collector):
+    """Requests by method, route and status, and their latency by route."""
 
     def __init__(self) -> None:
         self._requests: dict[tuple[str, str | None, int], int] = {}
-        # For each route, how many fell into each bucket and beyond, and the sum of their seconds.
-        self._latency: dict[str | None, tuple[list[int], list[float]]] = {}
+        self._latency: dict[str | None, _Histogram] = {}
 
     def count(self, method: str, route: str | None, status: int, seconds: float) -> None:
         key = (method if method in _METHODS else "other", route, status)
         self._requests[key] = self._requests.get(key, 0) + 1
         latency = self._latency.get(route)
         if latency is None:
-            latency = self._latency[route] = [0] * (len(_SECONDS) + 1), [0.0]
-        latency[0][bisect_left(_SECONDS, seconds)] += 1
-        latency[1][0] += seconds
+            latency = self._latency[route] = _Histogram(_SECONDS)
+        latency.observe(seconds)
 
     def collect(self) -> Iterable[Metric]:
         requests = CounterMetricFamily("modelship_requests", "Requests answered.", labels=["method", "route", "status"])
@@ -105,7 +137,6 @@ class _Answered(Collector):
         latency = HistogramMetricFamily(
             "modelship_request_seconds", "From the head of a request to its answer.", labels=["route"]
         )
-        for route, (counts, total) in self._latency.items():
-            bounds = [*(str(float(bound)) for bound in _SECONDS), "+Inf"]
-            latency.add_metric([route or "none"], list(zip(bounds, accumulate(counts), strict=True)), total[0])
+        for route, histogram in self._latency.items():
+            histogram.add_to(latency, [route or "none"])
         return requests, latency
