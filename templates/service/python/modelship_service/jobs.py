@@ -71,7 +71,9 @@ class Jobs:
 
     def finish(self, job: Job, status: str, result: bytes | None = None, error: dict[str, Any] | None = None) -> None:
         job.status, job.result, job.error = status, result, error
-        job.expires_at = asyncio.get_running_loop().time() + self._ttl_s
+        loop = asyncio.get_running_loop()
+        job.expires_at = loop.time() + self._ttl_s
+        loop.call_later(self._ttl_s, self._forget_expired)
         job.expires = datetime.fromtimestamp(datetime.now(timezone.utc).timestamp() + self._ttl_s, timezone.utc)
 
     def end(self, job: Job) -> None:
