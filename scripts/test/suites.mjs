@@ -12,7 +12,7 @@ export function suites() {
   const others = ["docker-26", "podman"].map((engine) => ({
     name: `integration:${engine}`,
     engine,
-    run: (env) => runVitest("integration", env),
+    run: integration,
     notHere: reasonToSkip(engine),
   }));
   return [
@@ -21,7 +21,7 @@ export function suites() {
     { name: "service", run: runPytest },
     { name: "dev", run: dev },
     { name: "playground", run: playground },
-    { name: "integration", engine: "default", run: (env) => runVitest("integration", env) },
+    { name: "integration", engine: "default", run: integration },
     { name: "e2e", engine: "default", run: (env) => runVitest("e2e", env) },
     ...others,
   ];
@@ -43,6 +43,11 @@ async function dev(env) {
 async function playground(env) {
   if (isDebianRoot()) await install("chromium");
   return await runVitest("service", { ...env, MODELSHIP_TEST_SERVICE_PYTHON: await servicePython() });
+}
+
+/** A real engine and a real registry. Containers are asked what the service's own tests ask. */
+async function integration(env) {
+  return await runVitest("integration", { ...env, MODELSHIP_TEST_SERVICE_PYTHON: await servicePython() });
 }
 
 /** Formatting, lint and types: one check that holds or does not. */

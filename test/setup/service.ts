@@ -9,14 +9,18 @@ export interface RunningService {
   root: string;
 }
 
+/** The Python with all that the service's own tests need. */
+export function servicePython(): string {
+  const python = process.env.MODELSHIP_TEST_SERVICE_PYTHON;
+  if (!python) throw new Error("MODELSHIP_TEST_SERVICE_PYTHON names no Python: npm test sets it up.");
+  return python;
+}
+
 /** The real service, for a project of these files, until the test ends. */
 export async function startService(
   files: Readonly<Record<string, string>>,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<RunningService> {
-  const python = process.env.MODELSHIP_TEST_SERVICE_PYTHON;
-  if (!python)
-    throw new Error("MODELSHIP_TEST_SERVICE_PYTHON names no Python: npm test -- playground sets it up.");
   const root = await folderWith(files);
   const env: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
@@ -25,7 +29,7 @@ export async function startService(
     MODELSHIP_PORT: "0",
     ...settings,
   };
-  const child = spawn(python, ["-m", "modelship_service"], {
+  const child = spawn(servicePython(), ["-m", "modelship_service"], {
     cwd: root,
     env,
     stdio: ["ignore", "pipe", "pipe"],
