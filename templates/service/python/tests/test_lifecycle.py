@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
@@ -284,3 +285,229 @@ def test_a_log_that_nobody_reads_does_not_end_it(tmp_path: Any) -> None:
         assert process.wait(10) == 0
     finally:
         process.kill()
+
+
+def test_started_alive_and_ready_are_three_answers(start: Any) -> None:
+    def answers(service: Any) -> list[int]:
+        return [service.ask("GET", path).status for path in ("/startupz", "/healthz", "/readyz")]
+
+    service = start(SUM_MODEL.replace("print(", "time.sleep(1.0); print("), MODELSHIP_DRAIN_S="5")
+    assert answers(service) == [503, 200, 503]
+    service.ready()
+    assert answers(service) == [200, 200, 200]
+    flight = threading.Thread(target=service.predict, args=({"numbers": [1], "wait": 1.0},))
+    flight.start()
+    with socket.create_connection(("127.0.0.1", service.port)) as kept:
+        time.sleep(0.2)
+        service.process.send_signal(signal.SIGTERM)
+        service.event("draining")
+        kept.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert kept.recv(65_536).startswith(b"HTTP/1.1 200 ")
+    flight.join()
+    assert service.exit_code() == 0
+
+
+COUNTING = SUM_MODEL.replace(
+    "        for row in rows:\n",
+    '        print("asked for", [row.label for row in rows])\n        for row in rows:\n',
+    1,
+)
+EXAMPLE = {"examples/request.json": '{"numbers": [1, 2], "label": "of the example"}'}
+
+
+def test_the_example_is_asked_before_it_is_ready(start: Any) -> None:
+    slow = COUNTING.replace("return [Output(total=sum", "time.sleep(0.8); return [Output(total=sum")
+    service = start(slow, EXAMPLE)
+    service.until(lambda: "asked for ['of the example']" in service.stderr or None, "the example")
+    assert service.ask("GET", "/readyz").status == 503
+    service.ready()
+    assert service.ask("GET", "/readyz").status == 200
+    assert service.stderr.count("asked for") == 1
+
+
+def test_the_models_own_warm_up_comes_first(start: Any) -> None:
+    model = COUNTING + '\n    def warm_up(self) -> None:\n        print("warming up")\n'
+    service = start(model, EXAMPLE).ready()
+    said = [line for line in service.stderr.splitlines() if line.startswith(("asked", "warming"))]
+    assert said == ["warming up", "asked for ['of the example']"]
+
+
+def test_an_example_that_the_model_fails_on_ends_it(start: Any) -> None:
+    service = start(SUM_MODEL, {"examples/request.json": '{"numbers": [1], "fault": "raise"}'})
+    assert service.exit_code() == 3
+    failed = service.event("model_failed")
+    assert failed["stage"] == "warm_up" and "examples/request.json" in failed["reason"]
+    assert 'raise ValueError("secret of the user")' in service.stderr
+    assert "ready" not in [event["event"] for event in service.events]
+
+
+def test_a_warm_up_that_fails_ends_it(start: Any) -> None:
+    model = SUM_MODEL + '\n    def warm_up(self) -> None:\n        raise RuntimeError("too cold")\n'
+    service = start(model)
+    assert service.exit_code() == 3
+    failed = service.event("model_failed")
+    assert failed["stage"] == "warm_up" and "too cold" in failed["reason"]
+
+
+def test_the_example_is_not_asked_where_that_is_switched_off(start: Any) -> None:
+    example = {"examples/request.json": '{"numbers": [1], "fault": "raise"}'}
+    service = start(COUNTING, example, MODELSHIP_WARM_UP="0").ready()
+    assert "asked for" not in service.stderr
+    assert service.predict({"numbers": [1]}).status == 200
+
+
+OLD = """
+from pathlib import Path
+from pydantic import BaseModel
+
+
+class Input(BaseModel):
+    text: str
+
+
+class Output(BaseModel):
+    length: int
+
+
+class Model:
+    def load(self, files: Path) -> None:
+        pass
+
+    def predict(self, rows: list[Input]) -> list[Output]:
+        return [Output(length=len(row.text)) for row in rows]
+"""
+
+
+def test_two_versions_of_the_api_side_by_side(start: Any) -> None:
+    service = start(
+        SUM_MODEL, {"old.py": OLD}, MODELSHIP_ENTRY="v1=old.py:Model,v2=model.py:Model", MODELSHIP_NAME="two"
+    ).ready()
+    assert service.predict({"text": "abc"}).json == {"length": 3}
+    new = service.ask("POST", "/v2/predict", b'{"numbers": [1, 2]}')
+    assert (new.status, new.json["total"]) == (200, 3.0)
+    assert service.predict({"numbers": [1, 2]}).code == "invalid_input"
+    assert service.ask("POST", "/v3/predict", b"{}").status == 404
+    assert [service.ask("GET", f"/v{number}/model").json["api"] for number in (1, 2)] == ["v1", "v2"]
+    job = service.ask("POST", "/v2/jobs", b'{"numbers": [4]}')
+    assert job.headers["location"].startswith("/v2/jobs/")
+
+    def done() -> Any:
+        shown = service.ask("GET", job.headers["location"]).json
+        return shown if shown["status"] == "succeeded" else None
+
+    assert service.until(done, "the job")["result"]["total"] == 4.0
+
+    # The Open Inference Protocol has its place under /v2 all the same, where these are versions of one model.
+    assert service.ask("GET", "/v2").json["name"]
+    assert service.ask("GET", "/v2/health/ready").status == 200
+    assert service.ask("GET", "/v2/models/two").json["versions"] == ["1", "2"]
+    names = [
+        [one["name"] for one in service.ask("GET", f"/v2/models/two/versions/{number}").json["inputs"]]
+        for number in (1, 2)
+    ]
+    assert names[0] == ["text"] and "numbers" in names[1]
+    wrong = service.ask("POST", "/v2/predict", b'{"numbers": []}')
+    assert wrong.json["error"]["code"] == "invalid_input"
+
+
+def test_types_of_one_name_in_two_versions_stay_apart_in_the_document(start: Any) -> None:
+    service = start(SUM_MODEL, {"old.py": OLD}, MODELSHIP_ENTRY="v1=old.py:Model,v2=model.py:Model").ready()
+    document = service.ask("GET", "/openapi.json").json
+    schemas = document["components"]["schemas"]
+
+    def input_of(api: str) -> set[str]:
+        body = document["paths"][f"/{api}/predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        return set(schemas[body["anyOf"][0]["$ref"].rpartition("/")[2]]["properties"])
+
+    assert input_of("v1") == {"text"}
+    assert input_of("v2") == {"numbers", "label", "wait", "fault"}
+
+
+def test_a_version_that_is_broken_ends_the_service(start: Any) -> None:
+    service = start(
+        SUM_MODEL, {"old.py": "import nothing_of_this_name"}, MODELSHIP_ENTRY="v1=old.py:Model,v2=model.py:Model"
+    )
+    assert service.exit_code() == 3
+    assert service.event("model_failed")["reason"].startswith("old.py:1: ModuleNotFoundError")
+
+
+STREAMING = """
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from pydantic import BaseModel
+
+
+class Row(BaseModel):
+    pieces: int
+
+
+class Piece(BaseModel):
+    number: int
+
+
+class Model:
+    def load(self, files: Path) -> None:
+        pass
+
+    def predict(self, row: Row) -> Iterator[Piece]:
+        for number in range(row.pieces):
+            time.sleep(0.001)
+            yield Piece(number=number)
+"""
+
+
+def test_a_signal_under_load_of_all_kinds_loses_nothing(start: Any) -> None:
+    """Batches, jobs and streams at once: whatever was begun is answered whole, and what is refused says so."""
+    service = start(
+        SUM_MODEL,
+        {"streaming.py": STREAMING},
+        MODELSHIP_ENTRY="v1=model.py:Model,v2=streaming.py:Model",
+        MODELSHIP_QUEUE_MAX_ROWS="1000",
+    ).ready()
+    port, lock = service.port, threading.Lock()
+    counts = {"rows": 0, "jobs": 0, "streams": 0}
+    lost: list[Any] = []
+
+    def ask(kind: str, connection: http.client.HTTPConnection) -> bool:
+        """Whether to go on."""
+        if kind == "streams":
+            connection.request("POST", "/v2/predict", b'{"pieces": 20}')
+        elif kind == "jobs":
+            connection.request("POST", "/v1/jobs", b'{"numbers": [1], "wait": 0.001}')
+        else:
+            connection.request("POST", "/v1/predict", b'{"rows": [{"numbers": [1], "wait": 0.001}, {"numbers": [2]}]}')
+        response = connection.getresponse()
+        body = response.read()
+        if kind == "streams":
+            whole = response.status == 200 and body.count(b'"number"') == 20 and body.endswith(b"data: {}\n\n")
+        elif kind == "jobs":
+            whole = response.status == 202 or (response.status in (429, 503) and b'"code"' in body)
+        else:
+            whole = response.status == 200 and b'"total":1.0' in body and b'"total":2.0' in body
+        with lock:
+            counts[kind] += whole
+            if not whole:
+                lost.append((kind, response.status, body[-300:]))
+        return response.getheader("connection") != "close"
+
+    def client(kind: str) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        try:
+            while ask(kind, connection):
+                pass
+        except Exception as error:
+            lost.append((kind, repr(error)))
+        finally:
+            connection.close()
+
+    clients = [threading.Thread(target=client, args=(kind,)) for kind in ("rows", "rows", "jobs", "streams") * 6]
+    for one in clients:
+        one.start()
+    time.sleep(1.5)
+    assert service.end() == 0
+    for one in clients:
+        one.join()
+    assert not lost, lost[:3]
+    assert min(counts.values()) > 10, counts
+    assert not [event for event in service.events if event["event"] in ("internal_error", "server")]
