@@ -44,6 +44,8 @@ class Connection(HttpToolsProtocol):
     _head_most = 0
     _read_bytes = 0
     _refused = False
+    # Set while a request waits for the whole of its body.
+    _body_limit: int | None = None
     # When the last answer was sent, if no request has begun since.
     _idle_since: float | None = None
     # Since when the client has taken nothing of what is written to it.
@@ -127,6 +129,33 @@ class Connection(HttpToolsProtocol):
         cycle.body = bytearray()
         cycle.message_event.clear()
         return body
+
+    async def rest_of_body(self, scope: MutableMapping[str, Any], limit: int) -> int:
+        """Wait until the body is whole, larger than `limit`, or given up with the connection. How much there is.
+
+        uvicorn would stop reading and wake the request at each 64 KiB: for tensors that takes longer than their bytes.
+        """
+        cycle = scope["modelship.cycle"]
+        if cycle.waiting_for_100_continue:
+            cycle.waiting_for_100_continue = False
+            self.transport.write(_CONTINUE)
+        self._body_limit = limit
+        self.flow.resume_reading()
+        try:
+            while cycle.more_body and not cycle.disconnected and len(cycle.body) <= limit:
+                cycle.message_event.clear()
+                await cycle.message_event.wait()
+        finally:
+            self._body_limit = None
+        return len(cycle.body)
+
+    def on_body(self, body: bytes) -> None:
+        if self._body_limit is None:
+            return super().on_body(body)
+        self.cycle.body += body
+        if len(self.cycle.body) > self._body_limit:
+            self.flow.pause_reading()
+            self.cycle.message_event.set()
 
     def respond(self, scope: MutableMapping[str, Any], begin: bytes, headers: Headers, body: bytes) -> bool:
         """Write a whole answer at once, as uvicorn would in two messages and many checks. `begin` is its first lines.

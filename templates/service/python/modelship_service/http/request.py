@@ -105,32 +105,25 @@ class Request:
         length = headers.get(b"content-length", b"0")
         if len(length) > 18 or int(length) > settings.max_body_bytes:
             raise bodies.too_large(settings.max_body_bytes)
-        if (whole := self.connection.whole_body(self.scope)) is not None:
-            self.unread = False
-            body = whole
-        else:
-            body = await self._read(settings.max_body_bytes)
+        body = self.connection.whole_body(self.scope)
+        if body is None:
+            body = await self._rest(settings.max_body_bytes)
+        self.unread = False
         return body if window is None else bodies.decompress(body, window, settings.max_decoded_bytes)
 
-    async def _read(self, limit: int) -> bytes:
-        parts, size = [], 0
+    async def _rest(self, limit: int) -> bytes:
         try:
             with Deadline(self.settings.timeout_s):
-                while True:
-                    message = await self._receive()
-                    if message["type"] == "http.disconnect":
-                        raise ClientGone
-                    parts.append(message["body"])
-                    size += len(message["body"])
-                    if size > limit:
-                        raise bodies.too_large(limit)
-                    if not message["more_body"]:
-                        break
+                size = await self.connection.rest_of_body(self.scope, limit)
         except TimeoutError:
             late = f"the body did not arrive within {self.settings.timeout_s:g} s"
             raise ApiError(408, "request_timeout", late) from None
-        self.unread = False
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        if size > limit:
+            raise bodies.too_large(limit)
+        body = self.connection.whole_body(self.scope)
+        if body is None:
+            raise ClientGone
+        return body
 
     async def discard_body(self) -> None:
         """Read on for a while: closing on unread bytes is a reset, which can take the answer with it."""
