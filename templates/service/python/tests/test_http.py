@@ -221,6 +221,24 @@ def test_the_model_card(service: Running) -> None:
     assert card["output"]["required"] == ["total", "label"]
 
 
+def test_bodies_are_in_the_log_only_where_that_is_asked_for(start: Any) -> None:
+    service = start(MODELSHIP_LOG_BODIES="1").ready()
+    service.predict({**GOOD, "label": "shown"}, **{"x-request-id": "one"})
+    service.predict(b"\xff" * 9_000, **{"x-request-id": "two"})
+    assert json.loads(service.event("request", request_id="one")["body"])["label"] == "shown"
+    assert service.event("request", request_id="two")["body"] == "\\xff" * 4096
+
+
+def test_the_headers_that_a_security_review_asks_for(service: Running) -> None:
+    api, page = service.ask("GET", "/v1/model").headers, service.ask("GET", "/docs").headers
+    for headers in (api, page, service.ask("GET", "/nowhere").headers):
+        assert (headers["cache-control"], headers["x-content-type-options"]) == ("no-store", "nosniff")
+        assert (headers["x-frame-options"], headers["referrer-policy"]) == ("DENY", "no-referrer")
+        assert "server" not in headers
+    assert api["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert "script-src 'sha256-" in page["content-security-policy"]
+
+
 def test_without_the_playground_there_is_a_list_of_routes(start: Any) -> None:
     service = start(MODELSHIP_PLAYGROUND="0")
     assert "POST /v1/predict" in service.ask("GET", "/").json["routes"]

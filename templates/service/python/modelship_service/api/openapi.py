@@ -126,7 +126,8 @@ class _Operations:
         output = {"schema": _one_or_many(schema, output_ref)}
         success: dict[str, Any] = {"application/json": output}
         if schema.streams:
-            pieces = {"type": "object", "required": ["pieces"], "properties": {"pieces": {"type": "array"}}}
+            every = {"pieces": {"type": "array", "items": output_ref}}
+            pieces = {"type": "object", "required": ["pieces"], "properties": every}
             success = {"text/event-stream": {"schema": {"type": "string"}}, "application/json": {"schema": pieces}}
         made = {"application/json": {"schema": job}}
         number = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}

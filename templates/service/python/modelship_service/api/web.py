@@ -32,7 +32,6 @@ def _page(name: str, scripts: tuple[str, ...], without: str = "") -> Response:
     html = html.replace('<script type="module"></script>', f'<script type="module">{script}</script>')
     headers = (
         ("content-security-policy", _policy(style, script)),
-        ("referrer-policy", "no-referrer"),
         ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
     )
     return Response(200, html.encode(), headers, "text/html; charset=utf-8")

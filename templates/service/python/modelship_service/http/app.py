@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from modelship_service.errors import ApiError
 from modelship_service.guard.admission import Admission, Guard
 from modelship_service.http.cors import Cors
-from modelship_service.http.headers import SECURITY, challenge
+from modelship_service.http.headers import NO_PAGE, SECURITY, challenge
 from modelship_service.http.request import ClientGone, Receive, Request, Send
 from modelship_service.http.response import Response, Stream
 from modelship_service.http.router import Methods, Route, Router, family_of
@@ -171,7 +171,7 @@ class App:
         if not service.log.enabled(level):
             return
         line = RequestLine(service.log.now(), level, request.method, template, status, _ms(seconds), request.id)
-        line.rows, line.code = request.rows, code
+        line.rows, line.code, line.body = request.rows, code, request.shown_body
         if request.key is not None:
             line.key = request.key.name
         if request.queued_s is not None:
@@ -190,7 +190,8 @@ def _no_route(methods: Methods | None) -> ApiError:
 
 
 def _fixed_headers(content_type: str) -> list[tuple[bytes, bytes]]:
-    return [(b"content-type", content_type.encode()), *SECURITY]
+    fixed = [(b"content-type", content_type.encode()), *SECURITY]
+    return fixed if content_type.startswith("text/html") else [*fixed, NO_PAGE]
 
 
 @functools.cache

@@ -27,6 +27,7 @@ Send = Callable[[Message], Awaitable[None]]
 _ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _TRACE_PARENT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _DISCARD_S = 2.0
+_SHOWN_BYTES = 4096
 # Ids that are made here: one part for the process, and one that counts.
 _PROCESS = os.urandom(8).hex()
 _numbers = itertools.count(1)
@@ -51,6 +52,7 @@ class Request:
         "rows",
         "scope",
         "settings",
+        "shown_body",
         "unread",
     )
 
@@ -65,6 +67,8 @@ class Request:
         # What a handler notes down for the log and the metrics.
         self.rows: int | None = None
         self.queued_s: float | None = None
+        # The begin of the body, for the log of a service that was told to keep it.
+        self.shown_body: str | None = None
         self.connection: Connection = scope["modelship.connection"]
         self._receive = receive
         given = self.headers.get(b"x-request-id")
@@ -109,7 +113,11 @@ class Request:
         if body is None:
             body = await self._rest(settings.max_body_bytes)
         self.unread = False
-        return body if window is None else bodies.decompress(body, window, settings.max_decoded_bytes)
+        if window is not None:
+            body = bodies.decompress(body, window, settings.max_decoded_bytes)
+        if settings.log_bodies:
+            self.shown_body = body[:_SHOWN_BYTES].decode(errors="backslashreplace")
+        return body
 
     async def _rest(self, limit: int) -> bytes:
         try:

@@ -38,6 +38,8 @@ class RequestLine(msgspec.Struct, tag_field="event", tag="request", omit_default
     queue_ms: float | None = None
     code: str | None = None
     trace_id: str | None = None
+    # Only where MODELSHIP_LOG_BODIES asks for it.
+    body: str | None = None
 
 
 class Log:
