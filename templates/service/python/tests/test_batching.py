@@ -3,24 +3,28 @@
 The worker is a fake: it runs the real ModelHost, and only takes its time in the loop's clock instead of in a thread.
 """
 
-from __future__ import annotations
-
 import asyncio
+import json
 import selectors
 from collections import deque
 from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jaxtyping import Float64
+from pydantic import BaseModel
 
 from modelship_service.batching.batcher import Batcher
 from modelship_service.errors import ApiError
 from modelship_service.model.failure import Failure, ModelRaised
 from modelship_service.model.host import Loaded, ModelHost
 from modelship_service.observe.metrics import Metrics
+from modelship_service.schema.read import read_schema
 from modelship_service.workers.pool import Pool, Slot
 from modelship_service.workers.worker import Done
 
@@ -286,7 +290,10 @@ class Play:
             fits = self.pool.rows == 0 or self.pool.rows + len(rows) <= self.scene.queue
             if fits:
                 self.waiting |= {row: (loop.time(), number) for row in rows}
-            return await ask(self.pool, rows, api=call.api)
+            try:
+                return await ask(self.pool, rows, api=call.api)
+            finally:
+                self.leave(number)  # In the step in which the pool lets go of what is left of a request that failed.
 
         task = asyncio.ensure_future(asked())
         if call.cancelled_after_ms is not None:
@@ -294,7 +301,6 @@ class Play:
         await asyncio.sleep(0)
         assert self.pool.rows <= max(self.scene.queue, 20)
         await asyncio.wait({task})
-        self.leave(number)
         if task.cancelled():
             assert call.cancelled_after_ms is not None
             return
@@ -361,6 +367,54 @@ def test_a_batch_that_fails_is_cut_until_the_failure_is_alone(parts: list[tuple[
             assert isinstance(answer, Failure) and answer.reason == f"ValueError: poison of {number}"
         else:
             assert answer == [(number, index) for index in range(count)]
+
+
+class Halves(BaseModel):
+    number: float
+
+
+class RowModel:
+    def load(self, files: Path) -> None: ...
+
+    def predict(self, rows: list[Halves]) -> list[Halves]:
+        if any(row.number < 0 for row in rows):
+            raise ValueError("negative")
+        kept = [row for row in rows if row.number != 13]
+        return [Halves(number=row.number / 2) for row in kept]
+
+
+class ArrayModel:
+    def load(self, files: Path) -> None: ...
+
+    def predict(self, number: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
+        if (number < 0).any():
+            raise ValueError("negative")
+        return number[number != 13] / 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.sampled_from([1.0, 2.0, 5.0, -1.0, 13.0]), min_size=1, max_size=4), min_size=1, max_size=8))
+def test_a_batch_of_a_real_model_is_cut_as_well(asked: list[list[float]]) -> None:
+    """13 is a row that the model forgets, so that its outputs are too few."""
+    rows: Any = read_schema(RowModel, 100)
+    arrays: Any = read_schema(ArrayModel, 100)
+    host = ModelHost({"v1": Loaded(RowModel(), rows), "v2": Loaded(ArrayModel(), arrays)})
+    bodies = [json.dumps({"rows": [{"number": number} for number in numbers]}).encode() for numbers in asked]
+    answers = {
+        "v1": host.predict(
+            "v1", [(rows.decode(body).inputs, len(one)) for body, one in zip(bodies, asked, strict=True)]
+        ),
+        "v2": host.predict("v2", [({"number": np.array(one)}, len(one)) for one in asked]),
+    }
+    for numbers, of_rows, of_arrays in zip(asked, answers["v1"], answers["v2"], strict=True):
+        if -1.0 in numbers:
+            assert of_rows.reason == of_arrays.reason == "ValueError: negative"
+        elif 13.0 in numbers:
+            assert of_rows.reason.startswith("predict returned") and of_arrays.reason.startswith("predict returned")
+        else:
+            assert [row.number for row in of_rows] == [number / 2 for number in numbers]
+            [output] = of_arrays.values() if isinstance(of_arrays, dict) else [of_arrays]
+            assert output.tolist() == [number / 2 for number in numbers]
 
 
 # Greedy, and the delay
@@ -493,7 +547,12 @@ def test_the_queue_is_bounded_and_says_when_to_come_again() -> None:
             await ask(pool, rows_of(9, 1))
         assert refused.value.status == 429
         # Four rows wait; a row took a second, and the first one weighs a fifth.
-        assert dict(refused.value.headers) == {"retry-after": "1"}
+        assert dict(refused.value.headers) == {
+            "retry-after": "1",
+            "x-ratelimit-limit-requests": "4",
+            "x-ratelimit-remaining-requests": "0",
+            "x-ratelimit-reset-requests": "1",
+        }
         await asyncio.gather(*asked)
         assert await ask(pool, rows_of(9, 1)) == [(9, 0)]
 
