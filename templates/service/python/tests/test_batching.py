@@ -386,7 +386,7 @@ class RowModel:
 class ArrayModel:
     def load(self, files: Path) -> None: ...
 
-    def predict(self, number: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
+    def predict(self, number: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:  # noqa: F821
         if (number < 0).any():
             raise ValueError("negative")
         return number[number != 13] / 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from modelship_service.http.request import Request
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_LAST_EXPORT_MS = 2_000
+_LAST_EXPORT_S = 2.0
 
 
 def tracing_from(env: Mapping[str, str], name: str, version: str) -> Tracing | None:
@@ -78,5 +79,6 @@ class Tracing:
 
     def stop(self) -> None:
         """Send what is left, for a moment: a collector that does not answer does not keep the service."""
-        self._provider.force_flush(_LAST_EXPORT_MS)
-        self._provider.shutdown()
+        last = threading.Thread(target=self._provider.shutdown, name="last traces", daemon=True)
+        last.start()
+        last.join(_LAST_EXPORT_S)
