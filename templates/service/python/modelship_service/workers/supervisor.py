@@ -83,11 +83,13 @@ class Processes:
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
     async def _serve(self, worker: ModelProcess) -> None:
-        slot = self._pool.add(worker)
-        worker.when_dead = lambda failure: self._pool.remove(slot, failure)
-        self._count(1)
-        await worker.dead
-        self._count(-1)
+        # It may have died while its word that it is ready was on its way.
+        if not worker.dead.done():
+            slot = self._pool.add(worker)
+            worker.when_dead = lambda failure: self._pool.remove(slot, failure)
+            self._count(1)
+            await worker.dead
+            self._count(-1)
         await self._births.died(worker.pid)
 
     def _count(self, change: int) -> None:
