@@ -38,6 +38,8 @@ function runtime() {
     name: "service runtime",
     cwd,
     requirements: [join(cwd, "requirements.txt"), join(cwd, "requirements-test.txt")],
+    // They mostly wait for services; those of one file share one.
+    options: ["-n", "2", "--dist", "loadfile"],
   };
 }
 
@@ -56,11 +58,11 @@ async function templates(folder, env) {
   return projects;
 }
 
-async function runProject({ name, cwd, requirements }, python, folder, env) {
+async function runProject({ name, cwd, requirements, options = [] }, python, folder, env) {
   const venv = await virtualenv(name, python, requirements);
   const report = join(folder, `${name.replaceAll(" ", "-")}.xml`);
   // The tree stays as it was: no caches beside the sources.
-  const quiet = ["-q", "-p", "no:cacheprovider", `--junitxml=${report}`];
+  const quiet = ["-q", "-p", "no:cacheprovider", `--junitxml=${report}`, ...options];
   const code = await runQuietly(join(venv, bin, "python"), ["-m", "pytest", ...quiet], {
     folder,
     cwd,
