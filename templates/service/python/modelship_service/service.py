@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelship_service.api.openapi import openapi
 from modelship_service.batching.batcher import Batcher
@@ -35,6 +35,9 @@ from modelship_service.workers.aside import aside
 from modelship_service.workers.pool import Pool
 from modelship_service.workers.start import make_workers
 from modelship_service.workers.worker import Workers
+
+if TYPE_CHECKING:
+    from modelship_service.observe.exposition import Exposition
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class Service:
         self._workers: Workers | None = None
         self._complete = True
         self._when_failed: Callable[[], None] = lambda: None
+        self._exposition: Exposition | None = None
         self._digests: asyncio.Future[list[dict[str, Any]]] | None = None
 
     async def load(self, when_failed: Callable[[], None]) -> None:
@@ -93,7 +97,6 @@ class Service:
         self._pool = pool
         seconds = time.monotonic() - started
         self.metrics.loaded(seconds)
-        self.metrics.watch_gpus()
         _spare_the_collector()
         if self.state == "loading":
             self.state = "ready" if self._complete else "degraded"
@@ -209,8 +212,11 @@ class Service:
             self._digests = asyncio.ensure_future(asyncio.to_thread(digests, files))
         return await asyncio.shield(self._digests)
 
-    def metrics_text(self) -> bytes:
-        return self.metrics.text(self._pool.rows if self._pool is not None else 0)
+    async def metrics_text(self) -> tuple[bytes, str]:
+        """For Prometheus, and its media type."""
+        if self._exposition is None:
+            self._exposition = await asyncio.to_thread(_exposition, self.metrics)
+        return self._exposition.text(self._pool.rows if self._pool is not None else 0), self._exposition.content_type
 
     def _ready_pool(self) -> Pool:
         if self._pool is None or not self._pool.has_workers:
@@ -237,3 +243,10 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
+
+
+def _exposition(metrics: Metrics) -> Exposition:
+    """Imported late: the library takes a twentieth of a second and some megabytes, and not every service is asked."""
+    from modelship_service.observe.exposition import Exposition
+
+    return Exposition(metrics)

@@ -9,7 +9,6 @@ from modelship_service.api.web import pages
 from modelship_service.http.request import Request
 from modelship_service.http.response import Response, json_response
 from modelship_service.http.router import Handler, Route
-from modelship_service.observe import metrics
 from modelship_service.service import Service
 from modelship_service.settings import Settings
 
@@ -21,7 +20,8 @@ async def openapi(service: Service, request: Request) -> Response:
 
 
 async def metrics_text(service: Service, request: Request) -> Response:
-    return Response(200, service.metrics_text(), (), metrics.CONTENT_TYPE)
+    text, content_type = await service.metrics_text()
+    return Response(200, text, (), content_type)
 
 
 async def index(service: Service, request: Request) -> Response:

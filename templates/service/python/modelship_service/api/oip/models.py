@@ -79,17 +79,17 @@ def index(service: Service, ready_only: bool) -> list[dict[str, str]]:
 
 def statistics(service: Service, versions: list[str]) -> list[dict[str, Any]]:
     """Since the start, of all the versions together: they share their workers."""
-    total = service.metrics.total
-    batches = int(total("modelship_batch_rows_count"))
+    metrics = service.metrics
+    batches = metrics.batch_rows.count
     return [
         {
             "name": service.settings.name,
             "version": version,
-            "inference_count": int(total("modelship_batch_rows_sum")),
+            "inference_count": int(metrics.batch_rows.sum),
             "execution_count": batches,
             "inference_stats": {
-                "queue": {"count": batches, "ns": _nanoseconds(total("modelship_queue_seconds_sum"))},
-                "compute_infer": {"count": batches, "ns": _nanoseconds(total("modelship_model_seconds_sum"))},
+                "queue": {"count": batches, "ns": _nanoseconds(metrics.queue_seconds.sum)},
+                "compute_infer": {"count": batches, "ns": _nanoseconds(metrics.model_seconds.sum)},
             },
         }
         for version in versions
