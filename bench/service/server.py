@@ -36,9 +36,8 @@ class Request:
 class Server:
     def __init__(self, way: Way, scenario: str, environment: Path, cache: Path, core: int, port: int) -> None:
         self.way, self.port = way, port
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                raise Wrong(f"something answers at port {port} already")
+        if _answers(port):
+            raise Wrong(f"something answers at port {port} already")
         data, scratch = cache / "data", cache / "scratch"
         scratch.mkdir(exist_ok=True)
         self.log = cache / "scratch/server.log"
@@ -161,7 +160,8 @@ class Server:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(5)
         until = time.monotonic() + STOP_S
-        while left := _still(tree | self._tree()):
+        # A process whose first thread has ended counts as ended, though others may still hold the port for a moment.
+        while (left := _still(tree | self._tree())) or _answers(self.port):
             for pid in left:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -169,6 +169,11 @@ class Server:
                 raise Wrong(f"{self.way.label} does not end")
             time.sleep(0.01)
         self.process.wait()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 class _Process(NamedTuple):
