@@ -511,3 +511,16 @@ def test_a_signal_under_load_of_all_kinds_loses_nothing(start: Any) -> None:
     assert not lost, lost[:3]
     assert min(counts.values()) > 10, counts
     assert not [event for event in service.events if event["event"] in ("internal_error", "server")]
+
+
+def test_the_log_may_go_to_a_file_and_what_is_printed_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(SUM_MODEL)
+    env = {**os.environ, "PYTHONPATH": str(PACKAGE), "MODELSHIP_PORT": "0", "PYTHONUNBUFFERED": "1"}
+    with (tmp_path / "log").open("wb") as log:
+        command = [sys.executable, "-m", "modelship_service"]
+        process = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=log, stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        assert process.stderr.readline() == b"loaded by the user's code\n"
+        process.terminate()
+        assert process.wait(10) == 0, process.stderr.read()
+    assert b'"event":"stopped"' in (tmp_path / "log").read_bytes()

@@ -102,15 +102,16 @@ class Log:
 
 def claim_stdout() -> int:
     """Keep stdout for the log; what user code prints goes to stderr, C libraries included."""
+    # Before anything is moved: a stream on a file looks where it is, and would not find that out on a pipe.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Lines of several workers stay whole, also under PYTHONUNBUFFERED.
+            stream.reconfigure(line_buffering=True, write_through=False, errors="backslashreplace")
     try:
         fd = os.dup(1)
         os.dup2(2, 1)
     except OSError:
         return os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # Lines of several workers stay whole, also under PYTHONUNBUFFERED.
-            stream.reconfigure(line_buffering=True, write_through=False, errors="backslashreplace")
     return fd
 
 
