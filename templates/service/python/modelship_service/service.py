@@ -18,6 +18,7 @@ from modelship_service.guard.admission import Guard
 from modelship_service.guard.key_file import KeySource
 from modelship_service.guard.limits import Limits
 from modelship_service.http.request import Request
+from modelship_service.http.response import Response
 from modelship_service.jobs import Jobs
 from modelship_service.model.example import EXAMPLE, Example, read_example
 from modelship_service.model.failure import Failure, ModelRaised
@@ -152,6 +153,32 @@ class Service:
         self, served: Served, decoded: Decoded, request: Request, timeout_s: float | None = None
     ) -> Awaitable[Outputs]:
         return self.batched(served.api, served.schema, decoded, request, timeout_s)
+
+    def predict_directly(
+        self,
+        served: Served,
+        decoded: Decoded,
+        request: Request,
+        answered: Callable[[Outputs], Response],
+        answer: Callable[[Response | Exception], None],
+    ) -> Callable[[], object]:
+        """As `predict`, and `answer` is called with what `answered` makes of the outputs, or with an ApiError."""
+        limit = self.settings.timeout_s
+        request.rows = decoded.rows
+
+        def done(result: Outputs | Exception, waited_s: float) -> None:
+            request.queued_s = waited_s
+            try:
+                if isinstance(result, ModelRaised):
+                    answer(self.model_error(result, request.id))
+                elif isinstance(result, TimeoutError):
+                    answer(self.timed_out(limit))
+                else:
+                    answer(result if isinstance(result, Exception) else answered(result))
+            except ApiError as error:
+                answer(error)
+
+        return self._ready_pool().submit(served.api, served.schema, decoded.inputs, decoded.rows, limit, done)
 
     async def batched(
         self, target: str, schema: Batching, decoded: Decoded, request: Request, timeout_s: float | None = None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from modelship_service.http import sse
 from modelship_service.http.request import Request
 from modelship_service.http.response import Response, Stream
+from modelship_service.http.router import Answer
 from modelship_service.model.failure import ModelRaised
-from modelship_service.schema.schema import Decoded
+from modelship_service.schema.schema import Decoded, Outputs
 from modelship_service.service import Served, Service
 
 _EVENT_STREAM = b"text/event-stream"
@@ -21,6 +22,23 @@ async def predict(service: Service, request: Request) -> Response | Stream:
         return await _streamed(service, served, decoded, request)
     outputs = await service.predict(served, decoded, request)
     return Response(200, service.encoded(lambda: served.schema.encode(outputs, decoded), request.id))
+
+
+def predict_directly(service: Service, request: Request, answer: Answer) -> Callable[[], object] | None:
+    """The same for a request that is whole and fits into a batch."""
+    served = service.api(request.path.split("/", 2)[1])
+    if served.schema.streams or (body := request.json_at_hand()) is None:
+        return None
+    decoded = served.schema.decode(body)
+    if decoded.rows > service.settings.batch_max_rows:
+        request.give_back(body)
+        return None
+    encode = served.schema.encode
+
+    def answered(outputs: Outputs) -> Response:
+        return Response(200, service.encoded(lambda: encode(outputs, decoded), request.id))
+
+    return service.predict_directly(served, decoded, request, answered, answer)
 
 
 async def _streamed(service: Service, served: Served, decoded: Decoded, request: Request) -> Response | Stream:

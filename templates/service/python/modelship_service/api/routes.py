@@ -59,7 +59,7 @@ def _always(page: Response) -> Handler:
 
 def _of_version(api: str) -> list[Route]:
     return [
-        Route("POST", f"/{api}/predict", predict.predict),
+        Route("POST", f"/{api}/predict", predict.predict, direct=predict.predict_directly),
         Route("GET", f"/{api}/model", card.model),
         Route("POST", f"/{api}/jobs", jobs.start),
         Route("GET", f"/{api}/jobs/{{id}}", jobs.show),

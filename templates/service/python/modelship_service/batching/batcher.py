@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Protocol
 
 from modelship_service.schema.schema import Inputs
+
+
+class Waiter(Protocol):
+    """Who waits for outputs: a future, or what calls back."""
+
+    def done(self) -> bool: ...
+
+    def set_result(self, result: Any, /) -> None: ...
+
+    def set_exception(self, error: Exception, /) -> None: ...
 
 
 class Entry:
@@ -15,9 +24,7 @@ class Entry:
 
     __slots__ = ("api", "bucket", "future", "inputs", "rows", "since", "started")
 
-    def __init__(
-        self, api: str, inputs: Inputs, rows: int, bucket: Hashable, future: asyncio.Future[Any], since: float
-    ) -> None:
+    def __init__(self, api: str, inputs: Inputs, rows: int, bucket: Hashable, future: Waiter, since: float) -> None:
         self.api = api
         self.inputs = inputs
         self.rows = rows

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -15,6 +15,8 @@ from modelship_service.settings import Settings
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
+
+    from modelship_service.http.app import App, Direct
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -30,9 +32,10 @@ _PROBE_S = (2.0, 0.05)
 
 
 class Connection(HttpToolsProtocol):
-    """`settings` and `excess` are set by the server, once for all connections."""
+    """`settings`, `application` and `excess` are set by the server, once for all connections."""
 
     settings: Settings
+    application: App
     # How many connections there are above the limit.
     excess: Callable[[], int]
     # When the head that is being read began to be waited for; None while there is none.
@@ -51,6 +54,11 @@ class Connection(HttpToolsProtocol):
     # Since when the client has taken nothing of what is written to it.
     _stuck_since: float | None = None
     _probe: asyncio.TimerHandle | None = None
+    # A request whose head has come, in what is being read.
+    _reading = False
+    _to_begin: RequestResponseCycle | None = None
+    # The request that is being answered without a task.
+    _direct: Direct | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -71,7 +79,12 @@ class Connection(HttpToolsProtocol):
         if self._in_head:
             self._head_least += len(data)
             self._head_most += len(data)
+        self._reading = True
         super().data_received(data)
+        self._reading = False
+        cycle, self._to_begin = self._to_begin, None
+        if cycle is not None:
+            self._begin(cycle)
         if self._in_head and self._head_least > self.settings.max_header_bytes:
             self.refuse(431, "headers_too_large", f"a head may have {self.settings.max_header_bytes} bytes at most")
 
@@ -85,13 +98,37 @@ class Connection(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+            # In a turn of its own: a thousand requests at once must not be a thousand calls deep.
+            self.loop.call_soon(self._begin, self.pipeline.pop()[0])
         else:
             self._idle_since = self.loop.time()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """As uvicorn's, and the task is known, so that it can be cancelled when the client goes."""
-        task = self.loop.create_task(cycle.run_asgi(app))
+        """Not before all that has been read is parsed: then nearly every request is whole."""
+        if self._reading:
+            self._to_begin = cycle
+        else:
+            self.loop.call_soon(self._begin, cycle)
+
+    def _begin(self, cycle: RequestResponseCycle) -> None:
+        """Without a task where the application can; with one otherwise."""
+        direct = (
+            None
+            if cycle.more_body or cycle.disconnected
+            else self.application.begin(cast("MutableMapping[str, Any]", cycle.scope))
+        )
+        if direct is None:
+            self.run(cycle.run_asgi(self.app))
+        elif not direct.over:
+            self._direct = direct
+
+    def direct_is_over(self, direct: Direct) -> None:
+        if self._direct is direct:
+            self._direct = None
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """In a task that is known, so that it can be cancelled when the client goes."""
+        task = self.loop.create_task(work)
         self._tasks.add(task)
         self.tasks.add(task)
         task.add_done_callback(self._task_ended)
@@ -190,9 +227,16 @@ class Connection(HttpToolsProtocol):
         if self._probe is not None:
             self._probe.cancel()
         super().connection_lost(exc)
+        if self._direct is not None:
+            self._direct.client_gone()
         for task in self._tasks:
             # Soon, as one that has not begun would leave no line in the log.
             self.loop.call_soon(task.cancel)
+
+    def give_up(self) -> None:
+        """The time for draining is up. Tasks are cancelled by the server."""
+        if self._direct is not None:
+            self._direct.give_up()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """A client that has only finished sending still wants its answer."""

@@ -39,8 +39,8 @@ class ClientGone(Exception):
 
 class Request:
     __slots__ = (
-        "_receive",
-        "api",
+        "_body",
+        "_window",
         "connection",
         "headers",
         "id",
@@ -49,6 +49,7 @@ class Request:
         "params",
         "path",
         "queued_s",
+        "receive",
         "rows",
         "scope",
         "settings",
@@ -56,7 +57,7 @@ class Request:
         "unread",
     )
 
-    def __init__(self, scope: MutableMapping[str, Any], receive: Receive, settings: Settings) -> None:
+    def __init__(self, scope: MutableMapping[str, Any], settings: Settings) -> None:
         self.scope = scope
         self.method: str = scope["method"]
         self.path: str = scope["path"]
@@ -69,8 +70,10 @@ class Request:
         self.queued_s: float | None = None
         # The begin of the body, for the log of a service that was told to keep it.
         self.shown_body: str | None = None
+        self._body: bytes | None = None
+        self._window: int | None = None
+        self.receive: Receive
         self.connection: Connection = scope["modelship.connection"]
-        self._receive = receive
         given = self.headers.get(b"x-request-id")
         if given is not None and _ID.fullmatch(given):
             self.id = given.decode()
@@ -102,20 +105,39 @@ class Request:
         return body
 
     async def body(self, types: re.Pattern[bytes]) -> bytes:
-        headers, settings = self.headers, self.settings
-        bodies.check_type(headers.get(b"content-type", b"").strip(), types)
-        encoding = headers.get(b"content-encoding")
-        window = bodies.window_of(encoding) if encoding is not None else None
-        length = headers.get(b"content-length", b"0")
-        if len(length) > 18 or int(length) > settings.max_body_bytes:
-            raise bodies.too_large(settings.max_body_bytes)
+        if self._body is not None:
+            return self._body
+        self._check(types)
+        body = self.connection.whole_body(self.scope)
+        return self._unpacked(await self._rest(self.settings.max_body_bytes) if body is None else body)
+
+    def json_at_hand(self) -> bytes | None:
+        """As `json`, where the body has arrived already, as nearly all have; None where it has to be waited for."""
+        self._check(bodies.JSON)
         body = self.connection.whole_body(self.scope)
         if body is None:
-            body = await self._rest(settings.max_body_bytes)
+            return None
+        body = self._unpacked(body)
+        bodies.check_depth(body, self.settings.max_json_depth)
+        return body
+
+    def give_back(self, body: bytes) -> None:
+        """Whoever asks next for the body gets this one, which was taken too early."""
+        self._body = body
+
+    def _check(self, types: re.Pattern[bytes]) -> None:
+        bodies.check_type(self.headers.get(b"content-type", b"").strip(), types)
+        length = self.headers.get(b"content-length", b"0")
+        if len(length) > 18 or int(length) > self.settings.max_body_bytes:
+            raise bodies.too_large(self.settings.max_body_bytes)
+        encoding = self.headers.get(b"content-encoding")
+        self._window = bodies.window_of(encoding) if encoding is not None else None
+
+    def _unpacked(self, body: bytes) -> bytes:
         self.unread = False
-        if window is not None:
-            body = bodies.decompress(body, window, settings.max_decoded_bytes)
-        if settings.log_bodies:
+        if self._window is not None:
+            body = bodies.decompress(body, self._window, self.settings.max_decoded_bytes)
+        if self.settings.log_bodies:
             self.shown_body = body[:_SHOWN_BYTES].decode(errors="backslashreplace")
         return body
 
@@ -138,7 +160,7 @@ class Request:
 
         async def read() -> None:
             while True:
-                message = await self._receive()
+                message = await self.receive()
                 if message["type"] == "http.disconnect" or not message["more_body"]:
                     return
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from modelship_service.service import Service
 
 Handler = Callable[["Service", "Request"], Awaitable["Response | Stream"]]
+Answer = Callable[["Response | Exception"], None]
+DirectHandler = Callable[["Service", "Request", Answer], "Callable[[], object] | None"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class Route:
     """`template` is the path, `{name}` for a part of it. `scope` None: a probe, which everyone may ask.
 
     `family`: `own`, `oip`, `openai`, or `page` for what a browser shows. `locked` is shown, with status 401, to whoever
-    has no key: a page that asks for one, and says nothing of the model.
+    has no key: a page that asks for one, and says nothing of the model. `direct` answers by calling back, without a
+    task, and gives what cancels it; None where the request is one for `handler`.
     """
 
     method: str
@@ -30,6 +33,7 @@ class Route:
     scope: str | None = "predict"
     family: str = "own"
     locked: Response | None = None
+    direct: DirectHandler | None = None
 
 
 Methods = dict[str, Route]

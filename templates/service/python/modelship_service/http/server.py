@@ -41,10 +41,12 @@ def bind(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     def __init__(self, service: Service, listener: socket.socket) -> None:
         settings = service.settings
-        connection = type("Connection", (Connection,), {"settings": settings, "excess": self._excess})
+        app = App(service, Router(routes(settings)))
+        shared = {"settings": settings, "application": app, "excess": self._excess}
+        connection = type("Connection", (Connection,), shared)
         super().__init__(
             uvicorn.Config(
-                App(service, Router(routes(settings))),
+                app,
                 http=connection,
                 ws="none",
                 lifespan="off",
@@ -115,5 +117,7 @@ class Server(uvicorn.Server):
         left = self._service.settings.drain_s - (time.monotonic() - started)
         self.config.timeout_graceful_shutdown = max(0, left)  # type: ignore[assignment]
         await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.give_up()  # type: ignore[union-attr]
         if self.server_state.tasks:
             await asyncio.wait(self.server_state.tasks, timeout=0.5)

@@ -42,6 +42,40 @@ class Slot:
         self.failure: Failure | None = None
 
 
+class Reply:
+    """Stands where an entry's future does, and calls back at once: no task has to be woken for it."""
+
+    __slots__ = ("_call", "_over", "_pool", "entry")
+
+    def __init__(self, pool: Pool, call: Callable[[Any, float], None]) -> None:
+        self.entry: Entry
+        self._pool = pool
+        self._call = call
+        self._over = False
+
+    def done(self) -> bool:
+        return self._over
+
+    def cancel(self) -> None:
+        if not self._over:
+            self._end()
+
+    def set_result(self, result: Any) -> None:
+        call = self._call
+        entry = self._end()
+        call(result, 0.0 if entry.started is None else entry.started - entry.since)
+
+    set_exception = set_result
+
+    def _end(self) -> Entry:
+        """It lets go of what holds it, which a collection would have to find out otherwise, request after request."""
+        entry = self.entry
+        self._over = True
+        self._pool._let_go(entry)
+        del self.entry, self._call
+        return entry
+
+
 class Pool:
     """All of it runs in the event loop. `queue_max_rows` bounds what waits and what is in work."""
 
@@ -116,17 +150,12 @@ class Pool:
         if rows <= most:
             pieces = [Entry(api, inputs, rows, bucket, self._loop.create_future(), now)]
         else:
+            cuts = [(start, min(rows, start + most)) for start in range(0, rows, most)]
             pieces = [
-                Entry(
-                    api,
-                    schema.slice(inputs, start, min(rows, start + most)),
-                    min(most, rows - start),
-                    bucket,
-                    self._loop.create_future(),
-                    now,
-                )
-                for start in range(0, rows, most)
+                Entry(api, schema.slice(inputs, start, stop), stop - start, bucket, self._loop.create_future(), now)
+                for start, stop in cuts
             ]
+        futures: list[asyncio.Future[Any]] = [entry.future for entry in pieces]  # type: ignore[misc]
         self._rows += rows
         expires = now + patience_s
         try:
@@ -136,19 +165,48 @@ class Pool:
             self._feed_soon()
             if expires < self._expiry_at:
                 self._expire_at(expires)
-            outputs = [await entry.future for entry in pieces]
+            outputs = [await future for future in futures]
         finally:
-            for entry in pieces:
-                self._waiting.pop(entry, None)
-                # What a worker has begun takes its time, whether or not somebody still waits for it.
-                if entry.started is None:
-                    self._rows -= entry.rows
-                    self._batcher.remove(entry)
-                if not entry.future.cancel() and not entry.future.cancelled():
-                    entry.future.exception()  # Seen, also when an earlier piece has failed.
+            for entry, future in zip(pieces, futures, strict=True):
+                self._let_go(entry)
+                if not future.cancel() and not future.cancelled():
+                    future.exception()  # Seen, also when an earlier piece has failed.
         first = pieces[0]
         waited = (first.started or now) - first.since
         return outputs[0] if len(outputs) == 1 else schema.merge(outputs), waited
+
+    def submit(
+        self,
+        api: str,
+        schema: Batching,
+        inputs: Inputs,
+        rows: int,
+        patience_s: float,
+        done: Callable[[Any, float], None],
+    ) -> Callable[[], object]:
+        """As `predict`, for rows that fit into a batch, without a task: `done` is called with the outputs or the
+        exception, and how long the rows waited. Returns what cancels it; then `done` is not called.
+        """
+        self._check_room(rows, patience_s)
+        now = self._clock()
+        reply = Reply(self, done)
+        reply.entry = entry = Entry(api, inputs, rows, schema.bucket(inputs), reply, now)
+        self._rows += rows
+        expires = now + patience_s
+        self._waiting[entry] = expires
+        self._batcher.add(entry)
+        self._feed_soon()
+        if expires < self._expiry_at:
+            self._expire_at(expires)
+        return reply.cancel
+
+    def _let_go(self, entry: Entry) -> None:
+        """Nobody waits for it any more."""
+        self._waiting.pop(entry, None)
+        # What a worker has begun takes its time, whether or not somebody still waits for it.
+        if entry.started is None:
+            self._rows -= entry.rows
+            self._batcher.remove(entry)
 
     def _expire_at(self, when: float) -> None:
         """One timer for all: a timer for each request would cost more than the rest of its wait."""
@@ -160,7 +218,7 @@ class Pool:
     def _expire(self) -> None:
         self._expiry, self._expiry_at = None, math.inf
         now = self._clock()
-        for entry, expires in self._waiting.items():
+        for entry, expires in list(self._waiting.items()):
             if expires <= now and not entry.future.done():
                 entry.future.set_exception(TimeoutError())
         later = [expires for expires in self._waiting.values() if expires > now]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -17,6 +18,10 @@ from modelship_service.workers.pool import Pool
 from modelship_service.workers.worker import Done
 
 _PATIENCE_S = 0.5
+
+
+# The thread has been woken: it should find the interpreter free, not wait for it and be woken again.
+_give_way = getattr(os, "sched_yield", lambda: None)
 
 
 class ModelThread:
@@ -49,6 +54,7 @@ class ModelThread:
     def run(self, operation: str, arguments: tuple[Any, ...], done: Done) -> None:
         method = getattr(self._host, operation)
         self._jobs.put((lambda: method(*arguments), done))
+        _give_way()
 
     def stop(self, patience_s: float) -> bool:
         """Whether the thread came to its end; it does not when user code is still running."""
