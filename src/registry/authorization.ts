@@ -14,6 +14,8 @@ export interface AuthorizationOptions {
 
 interface Token {
   value: string;
+  /** When it was asked for. */
+  asked: number;
   /** By our clock; the server's may differ. */
   expires: number;
 }
@@ -24,27 +26,31 @@ export class Authorization {
   private challenge: { url: URL; challenge: Challenge } | undefined;
   private credentialKnown: Promise<Credential | undefined> | undefined;
   private readonly tokens = new Map<string, Promise<Token>>();
+  private readonly rejected = new Set<string>();
 
   constructor(options: AuthorizationOptions) {
     this.options = options;
   }
 
-  /** Takes note of what an HTTP 401 asked for; the tokens so far count no longer. */
-  learn(url: URL, challenges: readonly Challenge[]): void {
+  /** Takes note of what an HTTP 401 asked for. A token that was shown and not taken counts no longer. */
+  learn(url: URL, challenges: readonly Challenge[], shown?: string): void {
     const challenge =
       challenges.find(({ scheme, parameters }) => scheme === "bearer" && parameters.realm) ??
       challenges.find(({ scheme }) => scheme === "basic");
     if (challenge) this.challenge = { url, challenge };
-    this.tokens.clear();
+    if (shown !== undefined) this.rejected.add(shown);
   }
 
-  /** The value of the Authorization header for these scopes; `undefined` when there is nothing to show. */
-  async header(scopes: readonly string[]): Promise<string | undefined> {
+  /**
+   * The value of the Authorization header for these scopes; `undefined` when there is nothing to show.
+   * A token that would not last for these milliseconds is renewed, where the registry gives ones that last longer.
+   */
+  async header(scopes: readonly string[], lasting = 0): Promise<string | undefined> {
     if (!this.challenge) return undefined;
     const credential = await this.credential();
     if (credential?.kind === "registry") return `Bearer ${credential.token}`;
     if (this.challenge.challenge.scheme === "basic") return credential && basicHeader(credential);
-    return `Bearer ${await this.token(scopes)}`;
+    return `Bearer ${await this.token(scopes, lasting)}`;
   }
 
   /** Whether the registry asked for a login. */
@@ -72,12 +78,18 @@ export class Authorization {
     redactor.add(basicHeader(credential).slice("Basic ".length));
   }
 
-  private async token(scopes: readonly string[]): Promise<string> {
+  private async token(scopes: readonly string[], lasting: number): Promise<string> {
     const key = scopes.join(" ");
     const pending = this.tokens.get(key);
     if (pending) {
       const known = await pending;
-      if (known.expires > Date.now()) return known.value;
+      const now = Date.now();
+      // One that is as good as new gains nothing from another.
+      const needed = Math.min(lasting, (known.expires - known.asked) / 2);
+      if (known.expires > now + needed && !this.rejected.has(`Bearer ${known.value}`)) return known.value;
+      // Several blobs at once may have waited for the same one: the first of them asks, the others join in.
+      const renewed = this.tokens.get(key);
+      if (renewed !== undefined && renewed !== pending) return (await renewed).value;
     }
     const wanted = this.fetchToken(scopes);
     this.tokens.set(key, wanted);
@@ -143,7 +155,7 @@ export class Authorization {
     if (typeof document?.refresh_token === "string") subject.redactor.add(document.refresh_token);
     const seconds =
       typeof document?.expires_in === "number" && document.expires_in > 0 ? document.expires_in : 60;
-    return { value, expires: asked + Math.max(seconds - 10, seconds / 2) * 1000 };
+    return { value, asked, expires: asked + Math.max(seconds - 10, seconds / 2) * 1000 };
   }
 }
 

@@ -1,83 +1,38 @@
-import type { Credential, CredentialSource } from "../docker/auth/credential.js";
-import { credentialSource } from "../docker/auth/lookup.js";
+import type { Credential } from "../docker/auth/credential.js";
 import { UserError } from "../errors.js";
-import { Authorization } from "./authorization.js";
-import { checkBoundary } from "./boundary.js";
-import { parseChallenges } from "./challenge.js";
-import { answerError, connectionError, errorsOf, loginError, notARegistry, type Subject } from "./errors.js";
+import { Connection, type ConnectionOptions, type OpenAnswer, type RegistryRequest } from "./connection.js";
+import { answerError, errorsOf, notARegistry } from "./errors.js";
 import { type Descriptor, digestOf, isDigest, type Manifest, manifestTypes } from "./manifest.js";
-import { Redactor } from "./redact.js";
-import { formatReference, type Reference, registryHost } from "./reference.js";
-import { type RetryOptions, withRetries } from "./retry.js";
-import { findBase } from "./scheme.js";
-import { type Answer, type Outgoing, Transport } from "./transport.js";
+import { formatReference, type Reference } from "./reference.js";
+import type { Answer } from "./transport.js";
 
-export interface RegistryClientOptions extends RetryOptions {
-  /** Where logins come from; what Docker and Podman keep, unless given. */
-  credentials?: CredentialSource | undefined;
-  env?: NodeJS.ProcessEnv | undefined;
-  /** Certificate authorities (PEM) that are trusted besides the usual ones. */
-  ca?: string | Buffer | undefined;
-  /** Allows plain HTTP and unknown certificates away from loopback. */
-  insecure?: boolean | undefined;
-  /** Milliseconds of silence after which a request counts as lost. */
-  timeout?: number | undefined;
-}
+export type { RegistryRequest } from "./connection.js";
+export type RegistryClientOptions = ConnectionOptions;
 
 /** An image within the client's registry. */
 export type ImageName = Pick<Reference, "repository" | "tag" | "digest">;
 
-export interface RegistryRequest {
-  method: string;
-  /** Below the registry's root: `/v2/...`. */
-  path: string;
-  /** What a token must allow: `repository:acme/digits:pull`. */
-  scopes?: readonly string[];
-  headers?: Record<string, string>;
-  body?: Buffer;
-  /** Whether it may be sent again after a failure that passes; GET and HEAD always may. */
-  repeatable?: boolean;
-  /** For errors: what the request is about; the registry itself unless given. */
-  name?: string;
-}
-
-const redirects = new Set([301, 302, 303, 307, 308]);
-const mostRedirects = 5;
-
 /** One registry, through the OCI distribution protocol. */
 export class RegistryClient {
   readonly registry: string;
-  private readonly options: RegistryClientOptions;
-  private readonly host: string;
-  private readonly transport: Transport;
-  private readonly redactor = new Redactor();
-  private readonly authorization: Authorization;
-  private base: Promise<URL> | undefined;
+  /** For the files beside this one; everybody else asks the client. */
+  readonly connection: Connection;
 
   constructor(registry: string, options: RegistryClientOptions = {}) {
-    const env = options.env ?? process.env;
-    const credentials = options.credentials ?? credentialSource(env);
     this.registry = registry;
-    this.options = options;
-    this.host = registryHost({ registry });
-    this.transport = new Transport({
-      env,
-      ca: options.ca,
-      insecure: options.insecure,
-      signal: options.signal,
-      timeout: options.timeout ?? 30_000,
-    });
-    this.authorization = this.authorizationWith(() => credentials(registry));
+    this.connection = new Connection(registry, options);
   }
 
   /** Whether a registry answers, and takes our login if it asks for one. */
   async ping(): Promise<void> {
-    await this.pingWith(this.authorization);
+    this.checkPing(await this.connection.request(pingRequest));
   }
 
   /** Proves a login. `asked` is false where the registry never asks for one. */
   async verifyLogin(credential: Credential): Promise<{ asked: boolean }> {
-    return this.pingWith(this.authorizationWith(async () => credential));
+    const { answer, asked } = await this.connection.requestAs(credential, pingRequest);
+    this.checkPing(answer);
+    return { asked };
   }
 
   /** The manifest of a tag or digest, checked against its digest. */
@@ -138,14 +93,37 @@ export class RegistryClient {
    * credentials when they leave the registry. Every status but 401 and 403 is the caller's to judge.
    */
   async request(request: RegistryRequest): Promise<Answer> {
-    const answer = await this.authorized(request, this.authorization);
+    const answer = await this.connection.request(request);
     if (answer.status === 403) throw answerError(this.subject(request.name), answer);
     return answer;
   }
 
+  /**
+   * The bytes of a blob from an offset on, as they come. Status 200 where the registry sends all of it whatever the
+   * offset, else 206. Whoever stops reading destroys the stream.
+   */
+  async openBlob(
+    repository: string,
+    digest: string,
+    options: { from?: number; signal?: AbortSignal | undefined } = {},
+  ): Promise<OpenAnswer> {
+    const { from = 0, signal } = options;
+    const request: RegistryRequest = {
+      method: "GET",
+      path: `/v2/${repository}/blobs/${digest}`,
+      scopes: [`repository:${repository}:pull`],
+      name: `${this.registry}/${repository}@${digest}`,
+      headers: from > 0 ? { range: `bytes=${from}-` } : {},
+      signal,
+    };
+    const answer = await this.connection.open(request);
+    if ("stream" in answer) return answer;
+    throw answerError(this.subject(request.name), answer);
+  }
+
   /** Lets go of the kept connections. */
   close(): void {
-    this.transport.close();
+    this.connection.close();
   }
 
   private async expect(statuses: readonly number[], request: RegistryRequest): Promise<Answer> {
@@ -154,8 +132,7 @@ export class RegistryClient {
     return answer;
   }
 
-  private async pingWith(authorization: Authorization): Promise<{ asked: boolean }> {
-    const answer = await this.authorized({ method: "GET", path: "/v2/" }, authorization);
+  private checkPing(answer: Answer): void {
     if (answer.status === 403 || answer.status === 429 || answer.status >= 500) {
       throw answerError(this.subject(), answer);
     }
@@ -163,62 +140,6 @@ export class RegistryClient {
     if (answer.status !== 200 || /^text\/html/i.test(answer.headers["content-type"] ?? "")) {
       throw notARegistry(this.subject(), answer);
     }
-    return { asked: authorization.asked };
-  }
-
-  private async authorized(request: RegistryRequest, authorization: Authorization): Promise<Answer> {
-    const { scopes = [] } = request;
-    this.base ??= this.connected(findBase(this.transport, this.host, this.options.insecure === true));
-    const url = new URL(request.path, await this.base);
-    const shown = await authorization.header(scopes);
-    const answer = await this.follow(request, url, shown);
-    if (answer.status !== 401) return answer;
-    authorization.learn(answer.url, parseChallenges(answer.headers["www-authenticate"]));
-    const wanted = await authorization.header(scopes);
-    const again = wanted === undefined || wanted === shown ? answer : await this.follow(request, url, wanted);
-    if (again.status !== 401) return again;
-    throw loginError(this.subject(request.name), again, await authorization.shown());
-  }
-
-  private async follow(
-    request: RegistryRequest,
-    start: URL,
-    authorization: string | undefined,
-  ): Promise<Answer> {
-    const safe = request.method === "GET" || request.method === "HEAD";
-    let url = start;
-    for (let hop = 0; ; hop++) {
-      const headers = {
-        ...request.headers,
-        ...(authorization !== undefined && url.origin === start.origin && { authorization }),
-      };
-      const outgoing = { method: request.method, url, headers, body: request.body };
-      const answer = await this.exchange(outgoing, safe || request.repeatable === true);
-      const { location } = answer.headers;
-      if (!safe || !redirects.has(answer.status) || location === undefined || hop === mostRedirects)
-        return answer;
-      url = checkBoundary(url, location, "us");
-    }
-  }
-
-  private exchange(outgoing: Outgoing, repeatable: boolean): Promise<Answer> {
-    const headers = { "user-agent": "modelship", ...outgoing.headers };
-    const send = () => this.transport.send({ ...outgoing, headers });
-    return this.connected(repeatable ? withRetries(send, this.options) : send(), outgoing.url.host);
-  }
-
-  private async connected<T>(work: Promise<T>, host = this.host): Promise<T> {
-    try {
-      return await work;
-    } catch (error) {
-      throw connectionError(error, host);
-    }
-  }
-
-  private authorizationWith(credential: () => Promise<Credential | undefined>): Authorization {
-    // Asking for a token changes nothing, whatever the method.
-    const send = (outgoing: Outgoing) => this.exchange(outgoing, true);
-    return new Authorization({ credential, send, subject: this.subject() });
   }
 
   private manifestRequest(method: string, name: ImageName, actions: string): RegistryRequest {
@@ -240,8 +161,8 @@ export class RegistryClient {
     });
   }
 
-  private subject(name = this.registry): Subject {
-    return { registry: this.registry, name, redactor: this.redactor };
+  private subject(name?: string) {
+    return this.connection.subject(name);
   }
 
   private checkDigest(name: ImageName, ours: string, wanted: string | undefined): void {
@@ -256,6 +177,8 @@ export class RegistryClient {
     );
   }
 }
+
+const pingRequest: RegistryRequest = { method: "GET", path: "/v2/" };
 
 function headerDigest(answer: Answer): string | undefined {
   const text = answer.headers["docker-content-digest"];

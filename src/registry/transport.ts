@@ -1,4 +1,5 @@
 import {
+  type ClientRequest,
   Agent as HttpAgent,
   type IncomingMessage,
   type RequestOptions,
@@ -21,13 +22,24 @@ export interface TransportOptions {
   timeout: number;
 }
 
+/** A body that is sent while it is read. A chunk may be overwritten once the next one is asked for. */
+export interface Body {
+  /** Bytes of all chunks together. */
+  size: number;
+  chunks: AsyncIterable<Buffer>;
+  /** Milliseconds of silence that are allowed once all of it is sent. */
+  patience: number;
+}
+
 export interface Outgoing {
   method: string;
   url: URL;
   headers: Record<string, string>;
-  body?: Buffer | undefined;
+  body?: Buffer | Body | undefined;
   /** Instead of the transport's own. */
   timeout?: number | undefined;
+  /** Ends this exchange alone. */
+  signal?: AbortSignal | undefined;
 }
 
 export interface Answer {
@@ -52,19 +64,24 @@ export class Transport {
 
   /** One exchange: no redirects, no retries; any status is an answer. */
   async send(outgoing: Outgoing): Promise<Answer> {
-    return collect(await this.open(outgoing), outgoing.url);
+    const message = await this.open(outgoing);
+    try {
+      return await collect(message, outgoing.url);
+    } catch (error) {
+      if (this.stopped(outgoing)) throw interrupted();
+      throw error;
+    }
   }
 
   /** The same, with the body of the answer still to be read. */
   async open(outgoing: Outgoing): Promise<IncomingMessage> {
-    const { signal } = this.options;
-    if (signal?.aborted) throw interrupted();
+    if (this.stopped(outgoing)) throw interrupted();
     try {
       return await this.attempt(outgoing);
     } catch (error) {
-      if (signal?.aborted) throw interrupted();
+      if (this.stopped(outgoing)) throw interrupted();
       // A kept connection may have been closed just as we wrote to it: nobody has read the request.
-      if (error instanceof StaleConnection) return this.attempt(outgoing);
+      if (error instanceof StaleConnection && !isStreamed(outgoing.body)) return this.attempt(outgoing);
       throw error;
     }
   }
@@ -75,16 +92,23 @@ export class Transport {
     this.agents.clear();
   }
 
-  private attempt({ method, url, headers, body, timeout }: Outgoing): Promise<IncomingMessage> {
-    const { signal, env } = this.options;
+  private stopped({ signal }: Outgoing): boolean {
+    return this.options.signal?.aborted === true || signal?.aborted === true;
+  }
+
+  private attempt(outgoing: Outgoing): Promise<IncomingMessage> {
+    const { method, url, headers, body, timeout } = outgoing;
+    const { env } = this.options;
+    const signals = [this.options.signal, outgoing.signal].filter((signal) => signal !== undefined);
+    const length = isStreamed(body) ? body.size : body?.length;
     const proxy = proxyFor(url, env);
     const secure = url.protocol === "https:";
     const options: RequestOptions = {
       method,
-      headers: { ...headers, ...(body && { "content-length": String(body.length) }) },
+      headers: { ...headers, ...(length !== undefined && { "content-length": String(length) }) },
       agent: this.agentFor(url, proxy),
       timeout: timeout ?? this.options.timeout,
-      ...(signal && { signal }),
+      ...(signals.length > 0 && { signal: AbortSignal.any(signals) }),
     };
     if (proxy && !secure) {
       // Without TLS a proxy is asked for the whole address.
@@ -95,7 +119,11 @@ export class Transport {
       const target = proxy && !secure ? proxy : url;
       const request =
         target.protocol === "https:" ? requestHttps(target, options) : requestHttp(target, options);
-      request.once("response", resolve);
+      request.once("response", (message: IncomingMessage) => {
+        // An answer to half a request: the rest of it is never sent, so the connection is of no more use.
+        message.once("close", () => request.writableEnded || request.destroy());
+        resolve(message);
+      });
       request.once("timeout", () => {
         request.destroy(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" }));
       });
@@ -108,7 +136,12 @@ export class Transport {
             proxy && !secure && !(error instanceof ProxyError) ? new ProxyError(proxy, 0, error) : error,
           );
       });
-      request.end(body);
+      if (isStreamed(body)) {
+        pour(body, request).catch((error: unknown) => {
+          reject(error);
+          request.destroy();
+        });
+      } else request.end(body);
     });
   }
 
@@ -139,6 +172,31 @@ export class Transport {
     this.contexts.set(host, context);
     return context;
   }
+}
+
+function isStreamed(body: Buffer | Body | undefined): body is Body {
+  return body !== undefined && "chunks" in body;
+}
+
+/** Sends a body chunk by chunk, until an answer comes or the connection ends: nobody reads the rest then. */
+async function pour(body: Body, request: ClientRequest): Promise<void> {
+  let over = false;
+  const ended = new Promise<void>((resolve) => {
+    const end = () => {
+      over = true;
+      resolve();
+    };
+    request.once("response", end);
+    request.once("close", end);
+  });
+  for await (const chunk of body.chunks) {
+    // Only a chunk that the system has taken may be overwritten.
+    if (!over) await Promise.race([ended, new Promise((resolve) => request.write(chunk, resolve))]);
+    if (over) break;
+  }
+  if (over) return;
+  request.setTimeout(body.patience);
+  request.end();
 }
 
 class StaleConnection extends Error {
