@@ -1,65 +1,79 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { UserError } from "../errors.js";
+import { join } from "node:path";
+import { inTurn, type Learned, read, readThrough } from "./reading.js";
+import { type Remembered, readRemembered, writeRemembered } from "./remembered.js";
+import { type KnownFile, lookAt, Tape } from "./tape.js";
 
-/** Digests of files, remembered across runs for files large enough that reading them again would be felt. */
-export interface Digests {
-  /** `sha256:<hex>` of the file's bytes. */
-  of: (file: string) => Promise<string>;
-  /** Writes what was learned; a cache that cannot be written is no error. */
-  save: () => Promise<void>;
-}
-
+/** Below this a file is read again faster than it would be looked up. */
 const worthRemembering = 1024 * 1024;
 
-/** `env.XDG_CACHE_HOME/modelship/digests.json`, keyed by device, inode, size and both times of each file. */
+/** Digests of files and layers, remembered across runs under `env.XDG_CACHE_HOME/modelship`. */
 export async function openDigests(env: NodeJS.ProcessEnv): Promise<Digests> {
   const path = join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "modelship", "digests.json");
-  const known = await readKnown(path);
-  let changed = false;
-  return {
-    async of(file) {
-      const before = await stat(file, { bigint: true });
-      const identity = [before.dev, before.ino, before.size, before.mtimeNs, before.ctimeNs].join(":");
-      const remembered = known.get(file);
-      if (remembered?.identity === identity) return remembered.digest;
-      const hash = createHash("sha256");
-      await pipeline(createReadStream(file, { highWaterMark: 1024 * 1024 }), hash);
-      const after = await stat(file, { bigint: true });
-      if (after.size !== before.size || after.mtimeNs !== before.mtimeNs) {
-        throw new UserError("file_failed", `${file} changed while it was being read.`, {
-          hint: "Wait until whatever writes it has finished, then start again.",
-        });
-      }
-      const digest = `sha256:${hash.digest("hex")}`;
-      if (before.size >= worthRemembering) {
-        known.set(file, { identity, digest });
-        changed = true;
-      }
-      return digest;
-    },
-    async save() {
-      if (!changed) return;
-      try {
-        await mkdir(dirname(path), { recursive: true });
-        const beside = `${path}.${process.pid}`;
-        await writeFile(beside, JSON.stringify(Object.fromEntries(known)));
-        await rename(beside, path);
-      } catch {
-        // A read-only home costs time, not correctness.
-      }
-    },
-  };
+  return new Digests(path, await readRemembered(path));
 }
 
-async function readKnown(path: string): Promise<Map<string, { identity: string; digest: string }>> {
+/** What is remembered holds as long as device, inode, size and both times of the files are the same. */
+export class Digests {
+  private readonly path: string;
+  private readonly known: Map<string, Remembered>;
+  private readonly added = new Map<string, Remembered>();
+  private saving: Promise<void> = Promise.resolve();
+
+  constructor(path: string, known: Map<string, Remembered>) {
+    this.path = path;
+    this.known = known;
+  }
+
+  /** `sha256:<hex>` of the file's bytes. Throws UserError `file_failed`, naming the file. */
+  async of(file: string): Promise<string> {
+    const found = await lookAt(file);
+    const remembered = this.recall(file, found.identity);
+    if (remembered) return remembered.digest;
+    if (found.size < worthRemembering) return inTurn(() => hashSmall(found));
+    const learn = async ({ digest, settled }: Learned) => {
+      if (settled) this.rememberFile(found, digest);
+    };
+    return inTurn(() => readThrough(read([found], { from: 0, wanted: () => false, learn })));
+  }
+
+  /** What is known of a file or a layer, if it is still what it was. */
+  recall(name: string, identity: string): Remembered | undefined {
+    const remembered = this.known.get(name);
+    return remembered?.identity === identity ? remembered : undefined;
+  }
+
+  rememberFile({ file, size, identity }: KnownFile, digest: string): void {
+    if (size >= worthRemembering) this.remember(file, { identity, digest });
+  }
+
+  remember(name: string, entry: Remembered): void {
+    this.known.set(name, entry);
+    this.added.set(name, entry);
+  }
+
+  /** Writes what was learned; a cache that cannot be written is no error. */
+  save(): Promise<void> {
+    this.saving = this.saving.then(async () => {
+      if (this.added.size === 0) return;
+      const added = new Map(this.added);
+      this.added.clear();
+      // A read-only home costs time, not correctness.
+      await writeRemembered(this.path, added).catch(() => {});
+    });
+    return this.saving;
+  }
+}
+
+/** By itself, as a thread would be slower to ask. */
+async function hashSmall(file: KnownFile): Promise<string> {
+  const tape = new Tape([file]);
   try {
-    return new Map(Object.entries(JSON.parse(await readFile(path, "utf8"))));
-  } catch {
-    return new Map();
+    const bytes = Buffer.alloc(Math.max(1, file.size)); // an empty file is opened too
+    const { length } = await tape.fill(bytes);
+    return `sha256:${createHash("sha256").update(bytes.subarray(0, length)).digest("hex")}`;
+  } finally {
+    await tape.close();
   }
 }
