@@ -22,6 +22,8 @@ export interface ConnectionOptions extends RetryOptions {
   insecure?: boolean | undefined;
   /** Milliseconds of silence after which a request counts as lost. */
   timeout?: number | undefined;
+  /** Milliseconds that a registry may take over the bytes that it was sent. */
+  commitTimeout?: number | undefined;
 }
 
 export interface RegistryRequest {
@@ -57,12 +59,14 @@ export type DirectRequest = Omit<Outgoing, "headers"> & {
 type Exchange = (outgoing: Outgoing) => Promise<Answer>;
 
 const redirects = new Set([301, 302, 303, 307, 308]);
+/** Those that keep the method and the body. */
+const sameAgain = new Set([307, 308]);
 const mostRedirects = 5;
 
 /** The way to one registry: the scheme it speaks, what it asks for to let us in, and where it sends us on to. */
 export class Connection {
   readonly registry: string;
-  private readonly options: ConnectionOptions;
+  readonly options: Readonly<ConnectionOptions>;
   private readonly host: string;
   private readonly transport: Transport;
   private readonly redactor = new Redactor();
@@ -121,10 +125,22 @@ export class Connection {
   }
 
   /**
-   * One exchange as it is: no retry, no redirect, and errors as the system gives them. Only the registry's own origin
-   * sees the login. What a 401 asks for is learned, so that the next exchange is let in.
+   * One exchange as it is: no retry, and errors as the system gives them. Only the registry's own origin sees the
+   * login. What a 401 asks for is learned, so that the next exchange is let in. A redirect that keeps the method is
+   * followed with a body made anew.
    */
-  async exchange({ scopes, lasting, headers, ...outgoing }: DirectRequest): Promise<Answer> {
+  async exchange(make: () => Promise<DirectRequest>): Promise<Answer> {
+    let elsewhere: URL | undefined;
+    for (let hop = 0; ; hop++) {
+      const request = await make();
+      const answer = await this.exchangeOnce({ ...request, url: elsewhere ?? request.url });
+      const { location } = answer.headers;
+      if (!sameAgain.has(answer.status) || location === undefined || hop === mostRedirects) return answer;
+      elsewhere = checkBoundary(answer.url, location, "an upload");
+    }
+  }
+
+  private async exchangeOnce({ scopes, lasting, headers, ...outgoing }: DirectRequest): Promise<Answer> {
     const own = outgoing.url.origin === (await this.root()).origin;
     const authorization = own ? await this.authorization.header(scopes, lasting) : undefined;
     const shown = authorization !== undefined && { authorization };
@@ -132,11 +148,6 @@ export class Connection {
     if (own && answer.status === 401)
       this.authorization.learn(answer.url, challengesOf(answer), authorization);
     return answer;
-  }
-
-  /** Whether the registry has asked for a login. */
-  get asked(): boolean {
-    return this.authorization.asked;
   }
 
   /** The error of an HTTP 401 that stays. */
@@ -180,16 +191,16 @@ export class Connection {
     const { method, body, signal } = request;
     const safe = method === "GET" || method === "HEAD";
     let url = start;
+    const repeatable = safe || request.repeatable === true;
     for (let hop = 0; ; hop++) {
       const headers = {
         ...request.headers,
         ...(authorization !== undefined && url.origin === start.origin && { authorization }),
       };
-      const repeatable = safe || request.repeatable === true;
       const answer = await this.repeated(send, { method, url, headers, body, signal }, repeatable);
       const { location } = answer.headers;
-      if (!safe || !redirects.has(answer.status) || location === undefined || hop === mostRedirects)
-        return answer;
+      const sentOn = safe ? redirects.has(answer.status) : repeatable && sameAgain.has(answer.status);
+      if (!sentOn || location === undefined || hop === mostRedirects) return answer;
       url = checkBoundary(url, location, "us");
     }
   }

@@ -40,6 +40,8 @@ export interface Outgoing {
   timeout?: number | undefined;
   /** Ends this exchange alone. */
   signal?: AbortSignal | undefined;
+  /** To tidy up: it is sent even when everything else is to stop. */
+  last?: boolean;
 }
 
 export interface Answer {
@@ -92,14 +94,18 @@ export class Transport {
     this.agents.clear();
   }
 
-  private stopped({ signal }: Outgoing): boolean {
-    return this.options.signal?.aborted === true || signal?.aborted === true;
+  private stopped(outgoing: Outgoing): boolean {
+    return this.signalsFor(outgoing).some(({ aborted }) => aborted);
+  }
+
+  private signalsFor({ signal, last }: Outgoing): AbortSignal[] {
+    return last ? [] : [this.options.signal, signal].filter((one) => one !== undefined);
   }
 
   private attempt(outgoing: Outgoing): Promise<IncomingMessage> {
     const { method, url, headers, body, timeout } = outgoing;
     const { env } = this.options;
-    const signals = [this.options.signal, outgoing.signal].filter((signal) => signal !== undefined);
+    const signals = this.signalsFor(outgoing);
     const length = isStreamed(body) ? body.size : body?.length;
     const proxy = proxyFor(url, env);
     const secure = url.protocol === "https:";
