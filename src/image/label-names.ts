@@ -4,6 +4,8 @@ export const Label = {
   version: "dev.modelship.version",
   /** Content key of the build: same inputs, same key. */
   key: "dev.modelship.key",
+  /** Key of the code image that weights were grafted onto. */
+  code: "dev.modelship.code",
   /** `baked`: the model files are in the image; `mounted`: `run` must mount them. */
   weights: "dev.modelship.weights",
   /** Where the model files are, or are mounted, in the container. */

@@ -1,17 +1,11 @@
-import { credentialSource } from "../docker/auth/lookup.js";
-import type { Engine } from "../docker/client.js";
-import { connectEngine } from "../docker/connect.js";
-import { inspectImage, removeImage, tagImage } from "../docker/images.js";
-import { pushImage } from "../docker/push.js";
 import { isUserError, throwIfAborted, UserError } from "../errors.js";
-import type { ProjectConfig } from "../project/schema.js";
-import { RegistryClient } from "../registry/client.js";
-import type { Manifest } from "../registry/manifest.js";
 import { formatReference, parseReference, type Reference } from "../registry/reference.js";
 import type { Reporter } from "../reporter.js";
-import { buildImage } from "./build.js";
-import { Label } from "./label-names.js";
 import type { BuildOptions } from "./prepare.js";
+import { engineImageShipment } from "./push/engine-image.js";
+import { projectShipment } from "./push/project.js";
+import type { Shipment } from "./push/shipment.js";
+import { type Moved, Target } from "./push/target.js";
 
 export interface PushOptions
   extends Pick<BuildOptions, "cwd" | "dir" | "env" | "host" | "context" | "base" | "network"> {
@@ -25,13 +19,11 @@ export interface PushOptions
   signal?: AbortSignal | undefined;
 }
 
-export interface PushedReference {
+export interface PushedReference extends Moved {
   /** With its tag: `registry.example/you/digits:1.2.0`. */
   reference: string;
   /** `sha256:<hex>`, read back from the registry. */
   digest: string;
-  bytesSent: number;
-  bytesSkipped: number;
 }
 
 export interface PushResult {
@@ -40,59 +32,34 @@ export interface PushResult {
 }
 
 /**
- * Pushes an image to every reference and reads each digest back from the registry.
- * A tag that had to be made for the push is removed again when the push fails.
+ * Pushes an image to every reference. A tag is put last, when everything that it names is there, and its digest is
+ * read back. Throws UserError; what was sent whole before a failure is not sent again by the next push.
  */
 export async function pushProject(options: PushOptions): Promise<PushResult> {
   const started = performance.now();
   const targets = options.references.map(parseReference);
-  for (const target of targets) {
-    if (target.digest) {
-      throw new UserError("reference", `${formatReference(target)} names a digest.`, {
-        why: "A push makes the digest; it cannot be chosen.",
-        hint: "Push to NAME:TAG and use the digest that is printed.",
-      });
-    }
-  }
-  const { engine, id, version, repository } = await imageToPush(options);
-  const wanted = targets.length > 0 ? targets : [parseReference(repository ?? noRepository())];
+  for (const target of targets) refuseDigest(target);
+  const shipment = await (options.image === undefined
+    ? projectShipment(options)
+    : engineImageShipment(options.image, options));
+  const wanted = targets.length > 0 ? targets : [parseReference(shipment.repository ?? noRepository())];
   const pushed: PushedReference[] = [];
   for (const target of wanted) {
     throwIfAborted(options.signal);
-    pushed.push(await pushOne(engine, id, { ...target, tag: target.tag ?? version }, options));
+    const reference = { ...target, tag: target.tag ?? shipment.version };
+    const before = wanted.slice(0, pushed.length).filter(({ registry }) => registry === target.registry);
+    const mountFrom = before.map(({ repository }) => repository);
+    pushed.push(await pushOne(shipment, reference, mountFrom, options));
   }
   return { pushed, seconds: (performance.now() - started) / 1000 };
 }
 
-interface ImageToPush {
-  engine: Engine;
-  id: string;
-  version: string;
-  repository: ProjectConfig["image"]["repository"];
-}
-
-async function imageToPush(options: PushOptions): Promise<ImageToPush> {
-  if (options.image === undefined) {
-    const built = await buildImage(options);
-    const { config } = built.project;
-    const engine = await connectEngine(options);
-    return { engine, id: built.id, version: config.version, repository: config.image.repository };
-  }
-  const engine = await connectEngine(options);
-  const image = await inspectImage(engine, options.image);
-  if (!image) {
-    throw new UserError("image_not_found", `The engine has no image ${options.image}.`, {
-      hint: "`modelship build` makes the project's image; `docker images` lists what is there.",
-    });
-  }
-  const version = image.labels[Label.version];
-  if (version === undefined) {
-    throw new UserError("image_not_ours", `${options.image} was not built by modelship.`, {
-      why: `It has no ${Label.version} label.`,
-      hint: "Push it with the tool that built it.",
-    });
-  }
-  return { engine, id: image.id, version, repository: null };
+function refuseDigest(target: Reference): void {
+  if (!target.digest) return;
+  throw new UserError("reference", `${formatReference(target)} names a digest.`, {
+    why: "A push makes the digest; it cannot be chosen.",
+    hint: "Push to NAME:TAG and use the digest that is printed.",
+  });
 }
 
 function noRepository(): never {
@@ -102,59 +69,33 @@ function noRepository(): never {
 }
 
 async function pushOne(
-  engine: Engine,
-  id: string,
-  target: Reference,
+  shipment: Shipment,
+  reference: Reference,
+  mountFrom: readonly string[],
   options: PushOptions,
 ): Promise<PushedReference> {
-  const reference = formatReference(target);
-  const credential = await credentialSource(options.env)(target.registry);
-  const before = await inspectImage(engine, reference);
-  await tagImage(engine, id, reference);
+  const target = new Target(reference, { ...options, mountFrom });
   try {
-    const sent = await pushImage(engine, reference, credential, options.report, options.signal);
-    const stored = await readBack(target, options);
-    if (sent.digest !== undefined && sent.digest !== stored.digest) {
-      throw new UserError("push_failed", `${reference} is not what was pushed.`, {
-        why: `The engine pushed ${sent.digest}, the registry answers ${stored.digest}.`,
+    const manifest = await shipment.ship(target);
+    if ((await target.describe())?.digest !== manifest.digest) await target.tag(manifest);
+    const stored = await target.readBack();
+    if (stored.digest !== manifest.digest) {
+      throw new UserError("push_failed", `${target.name} is not what was pushed.`, {
+        why: `${manifest.digest} was pushed, the registry answers ${stored.digest}.`,
         hint: "Someone may have pushed the same tag at the same time; push again.",
       });
     }
-    return { reference, digest: stored.digest, bytesSent: sent.bytesSent, bytesSkipped: sent.bytesSkipped };
+    return { reference: target.name, digest: stored.digest, ...target.moved };
   } catch (error) {
-    await restoreTag(engine, reference, id, before?.id);
-    throw isUserError(error) && error.code === "authentication" ? withLogin(error, target) : error;
-  }
-}
-
-async function readBack(target: Reference, { env, insecure, signal }: PushOptions): Promise<Manifest> {
-  const registry = new RegistryClient(target.registry, { env, insecure, signal });
-  try {
-    return await registry.manifest(target);
+    throw explained(target.failure ?? error, reference);
   } finally {
-    registry.close();
+    target.close();
   }
 }
 
-async function restoreTag(
-  engine: Engine,
-  reference: string,
-  id: string,
-  before: string | undefined,
-): Promise<void> {
-  if (before === id) return;
-  await (before === undefined ? removeImage(engine, reference) : tagImage(engine, before, reference)).catch(
-    () => {},
-  );
-}
-
-function withLogin(error: UserError, target: Reference): UserError {
-  if (error.hint) return error;
+function explained(error: unknown, { registry }: Reference): unknown {
+  if (!isUserError(error) || error.code !== "authentication" || error.hint) return error;
   const { code, message, why, excerpt, cause } = error;
-  return new UserError(code, message, {
-    why,
-    excerpt,
-    cause,
-    hint: `Sign in with \`modelship login ${target.registry}\`.`,
-  });
+  const hint = `Sign in with \`modelship login ${registry}\`.`;
+  return new UserError(code, message, { why, excerpt, cause, hint });
 }

@@ -1,5 +1,7 @@
 import type { Descriptor } from "../../registry/manifest.js";
 
+export type { WeightFile, WeightLayer } from "../../weights/layers.js";
+
 /** A manifest's entry, with what may come along. */
 export interface LayerDescriptor extends Descriptor {
   annotations?: Readonly<Record<string, string>>;
@@ -37,22 +39,4 @@ export interface HistoryItem {
 export interface CodeImage {
   config: ConfigDocument;
   manifest: ImageManifest;
-}
-
-/** A weight layer that is known: an uncompressed tar, so its digest is its diff id too. */
-export interface WeightLayer {
-  /** `sha256:<hex>` */
-  digest: string;
-  /** Bytes of the tar. */
-  size: number;
-  files: readonly WeightFile[];
-}
-
-export interface WeightFile {
-  /** Absolute path in the container. */
-  path: string;
-  /** Bytes. */
-  size: number;
-  /** `sha256:<hex>` of the file itself. */
-  digest: string;
 }

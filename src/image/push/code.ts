@@ -1,0 +1,53 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { Engine } from "../../docker/client.js";
+import type { ImageFacts } from "../../docker/images.js";
+import type { Blob } from "../../registry/blob.js";
+import { type Reporter, silent, task } from "../../reporter.js";
+import { exportImage } from "../export.js";
+import { codeConfig } from "../graft/code-config.js";
+import type { CodeImage } from "../graft/model.js";
+import { CodeCache } from "./code-cache.js";
+import type { Target } from "./target.js";
+
+export interface SendCodeOptions {
+  env: NodeJS.ProcessEnv;
+  report: Reporter;
+}
+
+/**
+ * Brings the layers of an engine's image to a registry, each as soon as the engine has it ready, and tells how a
+ * manifest names them. The engine is asked only for layers that the registry lacks.
+ */
+export async function sendCode(
+  target: Target,
+  engine: Engine,
+  image: ImageFacts,
+  options: SendCodeOptions,
+): Promise<CodeImage> {
+  const cache = new CodeCache(options.env);
+  const known = await cache.find(image.id);
+  if (known && (await hasAll(target, known))) return known;
+  const sending: Promise<unknown>[] = [];
+  const code = await task(options.report, `export ${target.name}`, "Read the code image", () =>
+    exportImage(engine, image, {
+      spool: join(options.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "modelship", "spool"),
+      has: (digest) => target.has(digest),
+      onLayer: (layer: Blob) => {
+        sending.push(target.send(layer));
+      },
+      report: silent,
+      signal: target.signal,
+    }),
+  );
+  await Promise.all(sending);
+  const config = engine.info.store === "containerd" ? code.config : await codeConfig(engine, image);
+  const result = { config, manifest: code.manifest };
+  await cache.keep(image.id, result);
+  return result;
+}
+
+async function hasAll(target: Target, { manifest }: CodeImage): Promise<boolean> {
+  const found = await Promise.all(manifest.layers.map((layer) => target.has(layer.digest)));
+  return found.every((size, index) => size === manifest.layers[index]?.size);
+}
