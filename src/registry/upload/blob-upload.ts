@@ -123,7 +123,7 @@ export class BlobUpload {
       largest: undefined,
     };
     const found = await this.endpoint.status(session).catch(() => undefined);
-    if (found && found.offset >= state.offset && found.offset <= state.size) {
+    if (found && found.offset > 0 && found.offset >= state.offset && found.offset <= state.size) {
       if (await this.sender.goesOnFrom(found.offset)) {
         this.session = found;
         this.untouched = false;

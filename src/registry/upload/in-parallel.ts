@@ -1,3 +1,5 @@
+import { throwIfAborted } from "../../errors.js";
+
 /**
  * Works on items, so many at once, in their order. The first failure stops the others, and is thrown once all of them
  * have stopped.
@@ -26,6 +28,6 @@ export async function inParallel<Item, Result>(
   };
   await Promise.all(Array.from({ length: limit }, worker));
   if (failure) throw failure.error;
-  signal?.throwIfAborted();
+  throwIfAborted(signal);
   return results;
 }

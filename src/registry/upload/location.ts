@@ -12,14 +12,14 @@ export function nextLocation(answer: Answer, current?: URL): URL {
       hint: "Check that the address is a registry's; a proxy may stand in between.",
     });
   }
-  // A registry behind somebody else's TLS may not know that it is.
-  const said = URL.canParse(location, answer.url.href) ? new URL(location, answer.url) : undefined;
-  const unaware = said?.protocol === "http:" && said.host === answer.url.host;
-  return checkBoundary(
-    answer.url,
-    unaware ? `${answer.url.protocol}${location.slice("http:".length)}` : location,
-    "an upload",
-  );
+  return checkBoundary(answer.url, encrypted(answer.url, location), "an upload");
+}
+
+/** A registry behind somebody else's TLS may not know that it is. */
+function encrypted(from: URL, location: string): string {
+  const url = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
+  const unaware = from.protocol === "https:" && url?.protocol === "http:" && url.host === from.host;
+  return unaware ? `https:${url.href.slice("http:".length)}` : location;
 }
 
 /** The query of a location is the registry's own and stays as it is. */

@@ -74,7 +74,7 @@ export class Sender {
 
   /** Whether an upload can go on in the middle. */
   async goesOnFrom(offset: number): Promise<boolean> {
-    return offset === this.blob.size || (offset > 0 && (await this.knownHabit()).whole !== true);
+    return offset === 0 || offset === this.blob.size || (await this.knownHabit()).whole !== true;
   }
 
   /** All went well: what was found out by trying is true. */
