@@ -1,4 +1,4 @@
-import { formatBytes, formatDuration } from "../ui/format.js";
+import { formatBytes, formatDuration, formatRate } from "../ui/format.js";
 import { type Define, surroundings } from "./command.js";
 
 interface Flags {
@@ -26,15 +26,21 @@ const define: Define = (command, run) => {
           base: flags.base,
           network: flags.network,
         });
-        const sum = (field: "bytesSent" | "bytesSkipped") =>
+        const sum = (field: "bytesSent" | "bytesSkipped" | "bytesMounted") =>
           pushed.reduce((total, one) => total + one[field], 0);
         const bytesSent = sum("bytesSent");
         const bytesSkipped = sum("bytesSkipped");
+        const bytesMounted = sum("bytesMounted");
+        const moved = [
+          `${formatBytes(bytesSent)} sent`,
+          `${formatBytes(bytesSkipped)} already there`,
+          ...(bytesMounted > 0 ? [`${formatBytes(bytesMounted)} mounted`] : []),
+        ];
+        const took =
+          formatDuration(seconds) + (bytesSent > 1e6 ? ` (${formatRate(bytesSent / seconds)})` : "");
         context.report({
           type: "note",
-          message:
-            `Pushed ${pushed.map((one) => one.reference).join(", ")} · ${formatBytes(bytesSent)} sent, ` +
-            `${formatBytes(bytesSkipped)} already there · ${formatDuration(seconds)}`,
+          message: `Pushed ${pushed.map((one) => one.reference).join(", ")} · ${moved.join(", ")} · ${took}`,
         });
         const names = pushed.map(({ reference, digest }) => `${reference.replace(/:[^:/]+$/, "")}@${digest}`);
         const first = pushed[0];
@@ -44,6 +50,7 @@ const define: Define = (command, run) => {
             digest: first?.digest,
             bytesSent,
             bytesSkipped,
+            bytesMounted,
             seconds,
             pushed: pushed.map((one) => ({ ...one })),
           },

@@ -3,12 +3,16 @@ import { join } from "node:path";
 import type { Engine } from "../../docker/client.js";
 import type { ImageFacts } from "../../docker/images.js";
 import type { Blob } from "../../registry/blob.js";
+import { Spool } from "../../registry/intake/spool.js";
 import { type Reporter, silent, task } from "../../reporter.js";
 import { exportImage } from "../export.js";
 import { codeConfig } from "../graft/code-config.js";
 import type { CodeImage } from "../graft/model.js";
 import { CodeCache } from "./code-cache.js";
 import type { Target } from "./target.js";
+
+/** Layers that are kept for a push to another registry, in bytes: an engine takes its time to compress them again. */
+const mostSpooled = 2_000_000_000;
 
 export interface SendCodeOptions {
   env: NodeJS.ProcessEnv;
@@ -28,10 +32,11 @@ export async function sendCode(
   const cache = new CodeCache(options.env);
   const known = await cache.find(image.id);
   if (known && (await hasAll(target, known))) return known;
+  const folder = join(options.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "modelship", "spool");
   const sending: Promise<unknown>[] = [];
   const code = await task(options.report, `export ${target.name}`, "Read the code image", () =>
     exportImage(engine, image, {
-      spool: join(options.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "modelship", "spool"),
+      spool: folder,
       has: (digest) => target.has(digest),
       onLayer: (layer: Blob) => {
         sending.push(target.send(layer));
@@ -41,6 +46,7 @@ export async function sendCode(
     }),
   );
   await Promise.all(sending);
+  await (await Spool.open(folder)).trim(mostSpooled);
   const config = engine.info.store === "containerd" ? code.config : await codeConfig(engine, image);
   const result = { config, manifest: code.manifest };
   await cache.keep(image.id, result);

@@ -44,6 +44,7 @@ export class Target {
   /** What made the others stop. */
   failure: unknown;
   private readonly sent = new Map<string, Promise<SentBlob>>();
+  private readonly sizes = new Map<string, Promise<number | undefined>>();
 
   constructor(reference: Reference, options: TargetOptions) {
     this.reference = reference;
@@ -85,8 +86,14 @@ export class Target {
     }
   }
 
-  /** The size of a blob that this repository has. */
-  async has(digest: string): Promise<number | undefined> {
+  /** The size of a blob that this repository has, or had when it was first asked for here. */
+  has(digest: string): Promise<number | undefined> {
+    const known = this.sizes.get(digest) ?? this.sizeOf(digest);
+    this.sizes.set(digest, known);
+    return known;
+  }
+
+  private async sizeOf(digest: string): Promise<number | undefined> {
     const { repository } = this.reference;
     const answer = await this.client.request({
       method: "HEAD",

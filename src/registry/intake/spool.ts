@@ -80,6 +80,22 @@ export class Spool {
     }
   }
 
+  /** Removes the blobs that were written longest ago, until no more than this many bytes are kept. */
+  async trim(mostBytes: number): Promise<void> {
+    const names = (await readdir(this.folder)).filter((name) => !name.startsWith(unfinished));
+    const files = await Promise.all(
+      names.map(async (name) => ({ name, info: await stat(join(this.folder, name)).catch(() => undefined) })),
+    );
+    files.sort((one, other) => (other.info?.mtimeMs ?? 0) - (one.info?.mtimeMs ?? 0));
+    let kept = 0;
+    for (const { name, info } of files) {
+      kept += info?.size ?? 0;
+      if (kept <= mostBytes) continue;
+      this.checked.delete(`sha256:${name}`);
+      await rm(join(this.folder, name), { force: true });
+    }
+  }
+
   private async check(digest: string): Promise<SpoolFile | undefined> {
     const path = this.pathOf(digest);
     const info = await stat(path).catch(() => undefined);
