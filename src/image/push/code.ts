@@ -32,6 +32,8 @@ export async function sendCode(
   const cache = new CodeCache(options.env);
   const known = await cache.find(image.id);
   if (known && (await hasAll(target, known))) return known;
+  // First of all: an image that another build has taken the tag from can be gone once it was exported.
+  const written = engine.info.store === "containerd" ? undefined : await codeConfig(engine, image);
   const folder = join(options.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "modelship", "spool");
   const sending: Promise<unknown>[] = [];
   const code = await task(options.report, `export ${target.name}`, "Read the code image", () =>
@@ -47,8 +49,7 @@ export async function sendCode(
   );
   await Promise.all(sending);
   await (await Spool.open(folder)).trim(mostSpooled);
-  const config = engine.info.store === "containerd" ? code.config : await codeConfig(engine, image);
-  const result = { config, manifest: code.manifest };
+  const result = { config: written ?? code.config, manifest: code.manifest };
   await cache.keep(image.id, result);
   return result;
 }
