@@ -1,3 +1,4 @@
+import { isUserError } from "../../errors.js";
 import type { Blob } from "../blob.js";
 import type { RegistryClient } from "../client.js";
 import { BlobReader } from "./blob-reader.js";
@@ -122,7 +123,11 @@ export class BlobUpload {
       least: undefined,
       largest: undefined,
     };
-    const found = await this.endpoint.status(session).catch(() => undefined);
+    // A place that cannot be asked any more is none to go on from.
+    const found = await this.status(session).catch((error: unknown) => {
+      if (isUserError(error) && error.code === "interrupted") throw error;
+      return undefined;
+    });
     if (found && found.offset > 0 && found.offset >= state.offset && found.offset <= state.size) {
       if (await this.sender.goesOnFrom(found.offset)) {
         this.session = found;
