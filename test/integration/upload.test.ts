@@ -102,7 +102,7 @@ describe.each([
     const work = sendBlob(client, { ...blobOf(randomBytes(70 * megabyte)), digest }, { repository });
     await expect(work).rejects.toMatchObject({
       code: "registry_failed",
-      message: expect.stringContaining("other bytes of model/weights"),,
+      message: expect.stringContaining("other bytes of model/weights"),
     });
   });
 });
