@@ -6,26 +6,42 @@ import type { Spool } from "../../registry/intake/spool.js";
 import { familyTypes } from "../graft/family.js";
 import type { ImageManifest } from "../graft/model.js";
 
-/** A blob of the spool that is a layer; `undefined` for a configuration, which comes the same way. */
-export async function spooledLayer(spool: Spool, digest: string): Promise<Blob | undefined> {
-  const file = await spool.find(digest);
-  if (file === undefined || (await spool.document(digest))) return undefined;
-  const mediaType = familyTypes.oci.layer + (await compressionOf(file.path));
-  return fileBlob(file.path, { title: titleOf(digest), mediaType, size: file.size, digest });
-}
+/** Layers that have come into the spool, told as soon as each is there. */
+export class FoundLayers {
+  private readonly spool: Spool;
+  private readonly onLayer: ((layer: Blob) => void) | undefined;
+  private readonly telling = new Map<string, Promise<void>>();
 
-/** A manifest's layers as far as they are in the spool. */
-export async function spooledLayers(
-  spool: Spool,
-  manifest: ImageManifest,
-  wanted: ReadonlySet<string>,
-): Promise<Blob[]> {
-  const layers: Blob[] = [];
-  for (const { digest, mediaType, size } of manifest.layers) {
-    const file = wanted.has(digest) ? await spool.find(digest) : undefined;
-    if (file) layers.push(fileBlob(file.path, { title: titleOf(digest), mediaType, size, digest }));
+  constructor(spool: Spool, onLayer: ((layer: Blob) => void) | undefined) {
+    this.spool = spool;
+    this.onLayer = onLayer;
   }
-  return layers;
+
+  take(digest: string): void {
+    if (this.telling.has(digest)) return;
+    const told = this.tell(digest);
+    told.catch(() => {}); // of() throws it
+    this.telling.set(digest, told);
+  }
+
+  /** Those of a manifest, in its order. */
+  async of(manifest: ImageManifest): Promise<Blob[]> {
+    await Promise.all(this.telling.values());
+    const layers: Blob[] = [];
+    for (const { digest, mediaType, size } of manifest.layers) {
+      const file = this.telling.has(digest) ? await this.spool.find(digest) : undefined;
+      if (file) layers.push(fileBlob(file.path, { title: titleOf(digest), mediaType, size, digest }));
+    }
+    return layers;
+  }
+
+  /** Configurations come the same way, and are none. */
+  private async tell(digest: string): Promise<void> {
+    const file = await this.spool.find(digest);
+    if (file === undefined || (await this.spool.document(digest))) return;
+    const mediaType = familyTypes.oci.layer + (await compressionOf(file.path));
+    this.onLayer?.(fileBlob(file.path, { title: titleOf(digest), mediaType, size: file.size, digest }));
+  }
 }
 
 /** What went wrong with the spool, in the user's terms. */

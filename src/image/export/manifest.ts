@@ -51,8 +51,10 @@ export function chooseImage(index: Fields, platform: string, there: (digest: str
   const images = entries.filter((entry) => !isAttestation(entry) && there(entry.digest));
   const [os, architecture, variant] = platform.split("/");
   const ours = images.filter(({ platform: its }) => its?.os === os && its?.architecture === architecture);
-  const exact = ours.find(({ platform: its }) => (its?.variant ?? undefined) === variant);
-  const chosen = exact ?? ours[0] ?? (images.length === 1 ? images[0] : undefined);
+  const exact = ours.find(({ platform: its }) => its?.variant === variant);
+  // A list of names may name one image several times, without saying what it is for.
+  const only = new Set(images.map(({ digest }) => digest)).size === 1 ? images[0] : undefined;
+  const chosen = exact ?? ours[0] ?? only;
   if (chosen === undefined) throw unreadable(`Its index has no image for ${platform}.`);
   return chosen.digest;
 }
