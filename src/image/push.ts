@@ -1,3 +1,4 @@
+import { setFlagsFromString } from "node:v8";
 import { isUserError, throwIfAborted, UserError } from "../errors.js";
 import { formatReference, parseReference, type Reference } from "../registry/reference.js";
 import type { Reporter } from "../reporter.js";
@@ -37,6 +38,8 @@ export interface PushResult {
  */
 export async function pushProject(options: PushOptions): Promise<PushResult> {
   const started = performance.now();
+  // What sockets bring and take is garbage at once; room for it to pile up in would only make the process larger.
+  setFlagsFromString("--semi-space-growth-factor=1");
   const targets = options.references.map(parseReference);
   for (const target of targets) refuseDigest(target);
   const shipment = await (options.image === undefined

@@ -93,7 +93,11 @@ class HashThread {
   }
 
   private start(): Worker {
-    const worker = new Worker(threadText, { eval: true, execArgv: [] });
+    const worker = new Worker(threadText, {
+      eval: true,
+      execArgv: [],
+      resourceLimits: { maxYoungGenerationSizeMb: 2 },
+    });
     worker.on("message", ({ id, digests }: Answer) => this.hashers.get(id)?.shift()?.resolve(digests));
     worker.on("error", (error) => {
       this.worker = undefined;

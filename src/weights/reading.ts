@@ -25,7 +25,7 @@ export interface ReadOptions {
   learn: (learned: Learned) => Promise<void>;
 }
 
-const pieceBytes = 512 * 1024;
+const pieceBytes = 256 * 1024;
 /** One is with the consumer, one is being read, the others are with the hashers. */
 const pieces = 4;
 
