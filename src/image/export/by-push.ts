@@ -67,8 +67,9 @@ async function pushOnce(
   } catch (error) {
     throwIfAborted(options.signal);
     if (failure !== undefined) throw failure;
-    if (isUserError(error) && error.code === "push_failed" && !intake.reached) return undefined;
-    throw isUserError(error) ? notHandedOver(error, image) : error;
+    if (!isUserError(error) || !ofTheRegistry.has(error.code)) throw error;
+    if (!intake.reached) return undefined; // nobody was there, or somebody else
+    throw notHandedOver(error, image);
   } finally {
     await intake.close();
   }
@@ -98,9 +99,11 @@ function parsed(body: Buffer | undefined): Readonly<Record<string, unknown>> {
   }
 }
 
+/** What a push ends with when it is the registry that failed it. */
+const ofTheRegistry: ReadonlySet<string> = new Set(["push_failed", "denied", "authentication"]);
+
 /** The place that a push goes to here is none that a user knows. */
 function notHandedOver(error: UserError, image: ImageFacts): UserError {
-  if (!["push_failed", "denied", "authentication"].includes(error.code)) return error;
   return new UserError(
     "push_failed",
     `The engine does not hand over the image ${image.repoTags[0] ?? image.id}.`,
