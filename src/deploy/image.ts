@@ -5,7 +5,8 @@ import type { Engine } from "../docker/client.js";
 import { inspectImage } from "../docker/images.js";
 import { pullImage } from "../docker/pull.js";
 import { UserError } from "../errors.js";
-import { buildImage, currentImage } from "../image/build.js";
+import { buildImage } from "../image/build.js";
+import { codeImage, codeTag } from "../image/code-image.js";
 import { appFolder, type ModelFiles, readProjectContent } from "../image/context.js";
 import { Label } from "../image/label-names.js";
 import type { Project } from "../project/load.js";
@@ -69,24 +70,23 @@ export async function namedImage(
   return found;
 }
 
-/** The project's image: what `build` made if it is up to date, else made for running; or with `build: false` as it was built last. */
+/** The project's image: its code image, to which the weights are mounted, or one that holds them; or with `build: false` as it was built last. */
 export async function projectImage(
   engine: Engine,
   project: Project,
   how: { build: boolean; bake: boolean },
   options: ImageOptions,
 ): Promise<ServiceImage> {
-  const { config } = project;
-  // A tag of its own: what `build` tagged for pushing holds its model files, and must go on doing so.
-  const forRunning = `${config.name}:run`;
-  if (!how.build) return builtImage(engine, project, forRunning);
+  if (!how.build) return builtImage(engine, project);
   const { cwd, env, host, context, report, signal } = options;
   // An engine that runs the service on its own network, for lack of a bridge, builds there too.
   const network = options.network === "host" ? "host" : undefined;
   const wanted = { cwd, env, host, context, report, signal, network, dir: project.root };
-  const built = how.bake
-    ? await buildImage(wanted)
-    : ((await currentImage(wanted)) ?? (await buildImage({ ...wanted, bake: false, tags: [forRunning] })));
+  if (!how.bake) {
+    const { image } = await codeImage(wanted);
+    return { id: image.id, name: codeTag(project), labels: image.labels, size: image.size };
+  }
+  const built = await buildImage(wanted);
   const image = await inspectImage(engine, built.id);
   return {
     id: built.id,
@@ -96,9 +96,9 @@ export async function projectImage(
   };
 }
 
-async function builtImage(engine: Engine, project: Project, forRunning: string): Promise<ServiceImage> {
+async function builtImage(engine: Engine, project: Project): Promise<ServiceImage> {
   const { config } = project;
-  for (const name of [`${config.image.repository ?? config.name}:${config.version}`, forRunning]) {
+  for (const name of [codeTag(project), `${config.image.repository ?? config.name}:${config.version}`]) {
     const image = await inspectImage(engine, name);
     if (!image) continue;
     const found = { id: image.id, name, labels: image.labels, size: image.size };

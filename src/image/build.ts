@@ -1,20 +1,17 @@
-import { credentialSource } from "../docker/auth/lookup.js";
-import { type BuildRequest, build as engineBuild } from "../docker/build.js";
-import type { Engine } from "../docker/client.js";
-import { connectEngine } from "../docker/connect.js";
-import { findImagesByLabel, type ImageFacts, inspectImage, tagImage } from "../docker/images.js";
-import { pullImage } from "../docker/pull.js";
-import { isUserError, throwIfAborted, UserError } from "../errors.js";
+import { inspectImage, tagImage } from "../docker/images.js";
+import { throwIfAborted } from "../errors.js";
 import type { Project } from "../project/load.js";
-import type { Reporter } from "../reporter.js";
+import { openDigests } from "../weights/digests.js";
+import { openLayers } from "../weights/layer.js";
+import { type CodeImageBuild, codeImage, findByKey, openProject, restoreTags, tagged } from "./code-image.js";
 import type { ModelFiles } from "./context.js";
-import { installSecret } from "./dockerfile.js";
-import type { InstallSettings } from "./install-settings.js";
-import { Label } from "./label-names.js";
+import { graftedKey, graftLabels } from "./graft/labels.js";
+import type { KnownLayer } from "./graft/thin-archive.js";
+import { loadGrafted } from "./graft/thin-load.js";
+import { modelLayers } from "./model-layers.js";
 import { type ImagePlan, planImage } from "./plan.js";
-import { type BuildOptions, type Prepared, prepareBuild } from "./prepare.js";
-import { buildProgress, stepTitles } from "./progress.js";
-import { secretReaders } from "./secrets.js";
+import { type BuildOptions, prepareBuild } from "./prepare.js";
+import { defaultTags } from "./tags.js";
 
 export interface BuildResult {
   project: Project;
@@ -25,161 +22,86 @@ export interface BuildResult {
   /** Bytes, as the engine counts them. */
   size: number;
   key: string;
-  /** An image with this key was there already; the engine was not asked to build. */
+  /** An image with this key was there already; the engine was not asked for anything. */
   cached: boolean;
   seconds: number;
   steps: { total: number; cached: number };
 }
 
-/** Reads the project and plans its image without an engine: what `--dry-run` and `--print-dockerfile` show. */
+/** What a build will do, without an engine: what `--dry-run` and `--print-dockerfile` show. */
 export async function planBuild(options: BuildOptions): Promise<ImagePlan> {
-  const prepared = await prepareBuild(options);
-  return planImage({ ...prepared.input, base: {} });
+  const { input } = await prepareBuild(options);
+  const plan = planImage({ ...input, base: {} });
+  return options.bake === false ? { ...plan, weights: [] } : plan;
 }
 
 /**
- * Brings the image of a project up to date. When an image with the same content key is there it is only tagged.
- * Throws UserError; leaves no tag, container or file behind when it fails or is interrupted.
+ * Brings the image of a project up to date: its code image, and onto that the weight layers. An image with the same
+ * content key that is there is only tagged. Throws UserError; leaves no tag, image, container or file behind when it
+ * fails or is interrupted.
  */
 export async function buildImage(options: BuildOptions): Promise<BuildResult> {
   const started = performance.now();
-  const { report, signal } = options;
-  const { engine, prepared } = await open(options);
-  const base = await ensureBase(engine, prepared.baseReference, options);
-  const plan = planImage({ ...prepared.input, base });
-  throwIfAborted(signal);
-
-  const existing = options.noCache || options.pull ? undefined : await findByKey(engine, plan.key);
-  if (existing) {
-    for (const tag of plan.tags) await tagImage(engine, existing.id, tag);
-    return buildResult(prepared, plan, existing, { cached: true, started, report });
-  }
-
-  const { settings } = prepared;
-  for (const message of settings.notes) report({ type: "note", message });
-  for (const warning of settings.warnings) report({ type: "warning", ...warning });
-  report({ type: "note", message: `Base image ${plan.base.reference}: ${plan.base.reason}` });
-  const titleOf = stepTitles(plan.stages);
-  const request = { ...buildRequest(plan, settings, options), titleOf };
-  const outcome = await engineBuild(engine, request, buildProgress(titleOf, report), signal);
-  const image = await inspectImage(engine, outcome.id);
-  if (!image) throw new UserError("build_failed", "The engine built an image and then did not have it.");
-  const steps = { total: outcome.steps, cached: outcome.cachedSteps };
-  return buildResult(prepared, plan, image, { cached: false, steps, started, report });
-}
-
-/** The image of a project as it is now, if it was built before; nothing is pulled, built or tagged for it. */
-export async function currentImage(options: BuildOptions): Promise<BuildResult | undefined> {
-  const started = performance.now();
-  const { engine, prepared } = await open(options);
-  const base = await inspectImage(engine, prepared.baseReference);
-  if (!base) return undefined;
-  const plan = planImage({ ...prepared.input, base: identityOf(base) });
-  const image = await findByKey(engine, plan.key);
-  return image && buildResult(prepared, plan, image, { cached: true, started, report: options.report });
-}
-
-async function open(options: BuildOptions): Promise<{ engine: Engine; prepared: Prepared }> {
-  const [engine, prepared] = await Promise.all([connectEngine(options), prepareBuild(options)]);
-  return { engine, prepared };
-}
-
-async function findByKey(engine: Engine, key: string): Promise<ImageFacts | undefined> {
-  const [listed] = await findImagesByLabel(engine, { [Label.key]: key });
-  return listed && inspectImage(engine, listed.id);
-}
-
-interface Finished {
-  cached: boolean;
-  steps?: BuildResult["steps"];
-  /** `performance.now()` when the work began. */
-  started: number;
-  report: Reporter;
-}
-
-function buildResult(
-  { project, content }: Prepared,
-  plan: ImagePlan,
-  image: ImageFacts,
-  how: Finished,
-): BuildResult {
-  warnOfPython(project, image.env, how.report);
-  return {
+  const opened = await openProject(options);
+  const { project, content, input } = opened.prepared;
+  const tags = input.tags.length > 0 ? input.tags : defaultTags(project.config, input.revision);
+  const finished = (
+    code: CodeImageBuild,
+    image: { id: string; size: number },
+    key: string,
+    cached: boolean,
+  ) => ({
     project,
     model: content.model,
     id: image.id,
-    tags: plan.tags,
+    tags,
     size: image.size,
-    key: plan.key,
-    cached: how.cached,
-    seconds: (performance.now() - how.started) / 1000,
-    steps: how.steps ?? { total: 0, cached: 0 },
-  };
-}
-
-/** Has the base image on the engine, so that its identity is part of the key and its digest is a label. */
-async function ensureBase(engine: Engine, reference: string, options: BuildOptions) {
-  const { platform, report, signal } = options;
-  const present = options.pull ? undefined : await inspectImage(engine, reference);
-  const fits = present && (platform === undefined || present.platform.startsWith(platform));
-  const credentials = credentialSource(options.env);
-  const image = fits
-    ? present
-    : await pullImage(engine, reference, { platform, credentials, report, signal }).catch(offerAnotherBase);
-  return identityOf(image);
-}
-
-function identityOf(image: ImageFacts) {
-  const digest = image.repoDigests.map((name) => name.split("@")[1]).find((found) => found !== undefined);
-  return { id: image.id, digest };
-}
-
-function offerAnotherBase(error: unknown): never {
-  if (!isUserError(error) || error.code !== "pull_failed") throw error;
-  const { code, message, why, excerpt, cause } = error;
-  const other = "Or name a base image that the engine has, with --base or `image.base`.";
-  throw new UserError(code, message, {
-    why,
-    excerpt,
-    cause,
-    hint: error.hint ? `${error.hint} ${other}` : other,
+    key,
+    cached,
+    seconds: (performance.now() - started) / 1000,
+    steps: code.steps,
   });
+  if (options.bake === false) {
+    const code = await codeImage(options, opened, tags);
+    return finished(code, code.image, code.plan.key, code.cached);
+  }
+
+  // The weights are read while the engine builds.
+  const reading = readWeights(content.model, options);
+  reading.catch(() => {});
+  const code = await codeImage(options, opened);
+  const before = await tagged(code.engine, tags);
+  try {
+    const layers = await reading;
+    throwIfAborted(options.signal);
+    const key = graftedKey(
+      code.plan.key,
+      layers.map(({ digest }) => digest),
+    );
+    const existing = options.noCache || options.pull ? undefined : await findByKey(code.engine, key);
+    if (existing) {
+      for (const tag of tags) await tagImage(code.engine, existing.id, tag);
+      return finished(code, existing, key, true);
+    }
+    const { report, signal } = options;
+    const labels = graftLabels(code.plan.key, layers);
+    const id = await loadGrafted(code.engine, code.image, layers, { labels, tags, report, signal });
+    const image = (await inspectImage(code.engine, id)) ?? { id, size: 0 };
+    return finished(code, image, key, false);
+  } catch (error) {
+    await restoreTags(code.engine, before);
+    await code.undo();
+    throw error;
+  }
 }
 
-function buildRequest(plan: ImagePlan, settings: InstallSettings, options: BuildOptions): BuildRequest {
-  const own: BuildRequest["secrets"] = [
-    ...(settings.exports
-      ? [{ id: installSecret.settings, read: async () => settings.exports as Buffer }]
-      : []),
-    ...(settings.ca ? [{ id: installSecret.ca, read: async () => settings.ca as Buffer }] : []),
-  ];
-  return {
-    dockerfile: plan.dockerfile,
-    files: plan.context,
-    tags: plan.tags,
-    labels: plan.labels,
-    buildArgs: plan.buildArgs,
-    secrets: [...own, ...secretReaders(options.secrets ?? [], options.cwd, options.env)],
-    ...(plan.platform !== undefined && { platform: plan.platform }),
-    ...(options.network !== undefined && { network: options.network }),
-    noCache: options.noCache ?? false,
-    pull: false, // the base was fetched above, with progress and credentials
-    credentials: credentialSource(options.env),
-  };
-}
-
-/** Official Python images say their version; a base of the user's own may have another than the project file. */
-function warnOfPython(
-  project: Project,
-  environment: Readonly<Record<string, string>>,
-  report: Reporter,
-): void {
-  const version = environment.PYTHON_VERSION;
-  const wanted = project.config.python;
-  if (!version || version === wanted || version.startsWith(`${wanted}.`)) return;
-  report({
-    type: "warning",
-    message: `The base image has Python ${version}; modelship.yaml says ${wanted}.`,
-    hint: `Set python: "${version.split(".").slice(0, 2).join(".")}" in modelship.yaml, or choose another base.`,
-  });
+/** The weight layers with their digests: remembered, or read once. */
+async function readWeights(model: ModelFiles, { env, signal }: BuildOptions): Promise<KnownLayer[]> {
+  const digests = await openDigests(env);
+  const layers = await openLayers(modelLayers(model), digests);
+  const known = await Promise.all(
+    layers.map(async (blob) => ({ ...(await blob.known(signal ? { signal } : {})), blob })),
+  );
+  await digests.save();
+  return known;
 }

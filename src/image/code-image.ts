@@ -32,10 +32,7 @@ export interface CodeImageBuild extends OpenProject {
 }
 
 export async function openProject(options: BuildOptions): Promise<OpenProject> {
-  const [engine, prepared] = await Promise.all([
-    connectEngine(options),
-    prepareBuild({ ...options, bake: false }),
-  ]);
+  const [engine, prepared] = await Promise.all([connectEngine(options), prepareBuild(options)]);
   return { engine, prepared };
 }
 

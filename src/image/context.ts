@@ -88,14 +88,12 @@ export interface ContextInput {
   project: Project;
   content: ProjectContent;
   requirementPaths: readonly string[];
-  /** Put the model files into the image. */
-  bake: boolean;
   /** CA bundle to leave in the image. */
   keptCa: Buffer | undefined;
   digests: Digests;
 }
 
-/** Everything the Dockerfile copies, laid out as it names it: runtime/, requirements/, service/, model/, app/. */
+/** Everything the Dockerfile copies, laid out as it names it: runtime/, requirements/, service/, app/. */
 export async function buildContext(input: ContextInput): Promise<KeyedFile[]> {
   const { project, content, digests } = input;
   const everything = { ignores: () => false, prunes: () => false };
@@ -109,29 +107,17 @@ export async function buildContext(input: ContextInput): Promise<KeyedFile[]> {
   const requirements = await Promise.all(
     input.requirementPaths.map((path) => listFiles(project.root, path, everything)),
   );
-  const keyed = (prefix: string, files: readonly ProjectFile[], strip = "") =>
-    Promise.all(files.map((file) => keyedFile(`${prefix}/${file.path.slice(strip.length)}`, file, digests)));
-  const modelRoot = posix.normalize(project.config.model.files).replace(/\/$/, "");
-  const isFile = content.model.files.length === 1 && content.model.files[0]?.path === modelRoot;
+  const keyed = (prefix: string, files: readonly ProjectFile[]) =>
+    Promise.all(files.map((file) => keyedFile(`${prefix}/${file.path}`, file, digests)));
   const groups = await Promise.all([
     keyed("runtime", locks.flat()),
     keyed("service", service),
     keyed("requirements", requirements.flat()),
     keyed("app", content.code),
-    input.bake
-      ? keyed("model", content.model.files, isFile ? withSlash(posix.dirname(modelRoot)) : `${modelRoot}/`)
-      : [],
   ]);
   const files = groups.flat();
   if (input.keptCa) files.push(bytesFile("ca/ca.pem", input.keptCa));
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
-}
-
-/** Folder of the container into which `COPY model/` puts the baked files. */
-export function bakedFolder(model: ModelFiles): string {
-  const isFile =
-    model.files.length === 1 && model.containerPath === posix.join(appFolder, model.files[0]?.path ?? "");
-  return `${isFile ? posix.dirname(model.containerPath) : model.containerPath}/`;
 }
 
 async function keyedFile(path: string, file: ProjectFile, digests: Digests): Promise<KeyedFile> {
@@ -147,8 +133,4 @@ async function keyedFile(path: string, file: ProjectFile, digests: Digests): Pro
 function bytesFile(path: string, bytes: Buffer): KeyedFile {
   const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
   return { path, mode: 0o644, size: bytes.length, source: { bytes }, digest };
-}
-
-function withSlash(folder: string): string {
-  return folder === "." ? "" : `${folder}/`;
 }

@@ -26,8 +26,6 @@ export interface DockerfileInput {
   buildArgs: readonly string[];
   /** Ids of the user's secrets, mounted while dependencies install. */
   secrets: readonly string[];
-  /** Container path of the model files, when they are part of the image. */
-  bakedFiles: string | undefined;
   keepCaCerts: boolean;
   environment: Readonly<Record<string, string>>;
   port: number;
@@ -128,10 +126,6 @@ function serviceSteps(input: DockerfileInput): DockerfileStep[] {
   ];
   if (input.keepCaCerts) {
     steps.push({ title: "Add the CA bundle", instruction: "COPY ca/ /opt/modelship/ca/" });
-  }
-  // Weights before code: an edited model.py must not copy them again.
-  if (input.bakedFiles !== undefined) {
-    steps.push({ title: "Add the model files", instruction: `COPY model/ ${input.bakedFiles}` });
   }
   steps.push(
     { instruction: "COPY service/ /opt/modelship/" },

@@ -9,7 +9,6 @@ export interface LabelInput {
   /** ISO 8601. */
   created: string;
   key: string;
-  weights: "baked" | "mounted";
   filesPath: string;
 }
 
@@ -28,7 +27,7 @@ export function imageLabels(input: LabelInput): Record<string, string> {
     [Label.name]: config.name,
     [Label.version]: config.version,
     [Label.key]: input.key,
-    [Label.weights]: input.weights,
+    [Label.weights]: "mounted",
     [Label.files]: input.filesPath,
     [Label.port]: String(config.service.port),
     [Label.accelerator]: config.accelerator,

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Revision } from "../project/git.js";
 import type { Project } from "../project/load.js";
+import type { LayerPlan } from "../weights/layers.js";
 import { chooseBase } from "./base.js";
-import { bakedFolder, type KeyedFile, type ProjectContent } from "./context.js";
+import type { KeyedFile, ProjectContent } from "./context.js";
 import {
   type DockerfileInput,
   type DockerfileStage,
@@ -10,6 +11,7 @@ import {
   renderDockerfile,
 } from "./dockerfile.js";
 import { createdTime, imageLabels } from "./labels.js";
+import { modelLayers } from "./model-layers.js";
 import { serviceSettings } from "./service-settings.js";
 import { defaultTags } from "./tags.js";
 
@@ -25,7 +27,9 @@ export interface ImagePlan {
   buildArgs: Readonly<Record<string, string>>;
   /** `undefined`: the engine's own. */
   platform: string | undefined;
-  /** Content key, `sha256:<hex>`: the same inputs give the same key. */
+  /** Layers of model files that are grafted onto the code image. */
+  weights: readonly LayerPlan[];
+  /** Content key of the code image, `sha256:<hex>`: the same inputs give the same key. */
   key: string;
 }
 
@@ -37,7 +41,6 @@ export interface PlanInput {
   revision: Revision | undefined;
   /** What the engine knows of the base image, once it is there. */
   base: { id?: string | undefined; digest?: string | undefined };
-  bake: boolean;
   tags: readonly string[];
   buildArgs: Readonly<Record<string, string>>;
   secrets: readonly string[];
@@ -50,7 +53,7 @@ export interface PlanInput {
 const keyFormat = 1;
 
 export function planImage(input: PlanInput): ImagePlan {
-  const { project, content, bake, revision } = input;
+  const { project, content, revision } = input;
   const { config } = project;
   const base = chooseBase(project);
   const stages = dockerfileStages({
@@ -59,7 +62,6 @@ export function planImage(input: PlanInput): ImagePlan {
     systemPackages: config.system_packages,
     buildArgs: Object.keys(input.buildArgs).sort(),
     secrets: input.secrets,
-    bakedFiles: bake ? bakedFolder(content.model) : undefined,
     keepCaCerts: config.image.keep_ca_certs,
     environment: serviceEnvironment(project, content),
     port: config.service.port,
@@ -69,7 +71,6 @@ export function planImage(input: PlanInput): ImagePlan {
     config,
     revision,
     base: { reference: base.reference, digest: input.base.digest },
-    weights: bake ? ("baked" as const) : ("mounted" as const),
     filesPath: content.model.containerPath,
   };
   const key = contentKey({
@@ -91,6 +92,7 @@ export function planImage(input: PlanInput): ImagePlan {
     labels: imageLabels({ ...unkeyed, created: createdTime(input.env, revision, input.now), key }),
     buildArgs: input.buildArgs,
     platform: input.platform,
+    weights: modelLayers(content.model),
     key,
   };
 }
@@ -130,12 +132,13 @@ export function planDocument(plan: ImagePlan): Record<string, unknown> {
     dockerfile: plan.dockerfile,
     context: plan.context.map(({ path, size, mode }) => ({ path, size, mode: mode.toString(8) })),
     contextBytes: plan.context.reduce((sum, file) => sum + file.size, 0),
+    weights: plan.weights.map(({ size, files }) => ({ size, files: files.map(({ path }) => `/${path}`) })),
   };
 }
 
 /** The plan for people. */
 export function planText(plan: ImagePlan, size: (bytes: number) => string): string {
-  const width = Math.max(...plan.context.map((file) => size(file.size).length));
+  const width = Math.max(...[...plan.context, ...plan.weights].map((one) => size(one.size).length));
   return [
     `Image     ${plan.tags.join(", ")}`,
     `Base      ${plan.base.reference}: ${plan.base.reason}`,
@@ -145,6 +148,13 @@ export function planText(plan: ImagePlan, size: (bytes: number) => string): stri
     ...Object.entries(plan.labels).map(([key, value]) => `  ${key}=${value}`),
     "Context",
     ...plan.context.map((file) => `  ${size(file.size).padStart(width)}  ${file.path}`),
+    "Weight layers",
+    ...plan.weights.flatMap((layer) =>
+      layer.files.map((file, at) => {
+        const column = at === 0 ? size(layer.size) : "";
+        return `  ${column.padStart(width)}  /${file.path}`;
+      }),
+    ),
     "Dockerfile",
     ...plan.dockerfile
       .trimEnd()

@@ -57,7 +57,6 @@ export async function prepareBuild(options: BuildOptions): Promise<Prepared> {
   for (const tag of options.tags ?? []) parseReference(tag);
   const base = chooseBase(project);
   parseReference(base.reference);
-  const bake = options.bake ?? true;
   const [content, requirements, revision, settings] = await Promise.all([
     readProjectContent(project),
     readRequirements(project.root, config.requirements, project.origins.requirements ?? { from: "file" }),
@@ -81,7 +80,6 @@ export async function prepareBuild(options: BuildOptions): Promise<Prepared> {
     project,
     content,
     requirementPaths: requirements.paths,
-    bake,
     keptCa,
     digests,
   });
@@ -97,7 +95,6 @@ export async function prepareBuild(options: BuildOptions): Promise<Prepared> {
       context,
       requirements: requirements.install,
       revision,
-      bake,
       tags: options.tags ?? [],
       buildArgs: options.buildArgs ?? {},
       secrets: (options.secrets ?? []).map((secret) => secret.id),

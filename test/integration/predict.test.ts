@@ -13,7 +13,7 @@ import { folderWith } from "../setup/folder.js";
 import { bin, cli } from "../setup/running-cli.js";
 
 const image = "modelship-test/answers:1";
-const forProject = "answers:run";
+const forProject = "answers:code";
 let engine: Engine;
 
 beforeAll(async () => {

@@ -26,7 +26,7 @@ import { smallProject } from "../setup/project.js";
 
 const image = "modelship-test/fake:1";
 const foreign = "modelship-test/foreign:1";
-const unweighted = "fake:run";
+const unweighted = "fake:code";
 let engine: Engine;
 
 beforeAll(async () => {
@@ -247,10 +247,10 @@ describe("a project that is built on the way", () => {
       await removeContainer(engine, service.id);
       return { image: service.image, answer };
     };
-    expect(await run()).toEqual({ image: `${name}:run`, answer: { rows: [{ value: 42 }] } });
+    expect(await run()).toEqual({ image: `${name}:code`, answer: { rows: [{ value: 42 }] } });
 
     await writeFile(join(root, "model", "factor.txt"), "3\n");
-    expect(await run()).toEqual({ image: `${name}:run`, answer: { rows: [{ value: 63 }] } });
+    expect(await run()).toEqual({ image: `${name}:code`, answer: { rows: [{ value: 63 }] } });
 
     await buildImage(build);
     expect(await run()).toEqual({ image: `${name}:1.0.0`, answer: { rows: [{ value: 63 }] } });

@@ -29,16 +29,18 @@ describe("the plan of an image", () => {
     expect(made.labels).toMatchObject({
       "org.opencontainers.image.title": "digits",
       "org.opencontainers.image.version": "1.2.0",
-      "dev.modelship.weights": "baked",
+      "dev.modelship.weights": "mounted",
       "dev.modelship.files": "/app/model",
       "dev.modelship.key": made.key,
     });
     const paths = made.context.map((file) => file.path);
     expect(paths).toContain("app/model.py");
-    expect(paths).toContain("model/weights.bin");
+    expect(paths.filter((path) => path.includes("weights"))).toEqual([]);
+    expect(made.weights.map((layer) => layer.files.map((file) => file.path))).toEqual([
+      ["app/model/weights.bin"],
+    ]);
     expect(paths).toContain("requirements/requirements.txt");
     expect(paths).toContain("service/modelship_service/__main__.py");
-    expect(paths).not.toContain("app/model/weights.bin");
     expect(paths.filter((path) => path.includes("__pycache__"))).toEqual([]);
   });
 
@@ -62,15 +64,19 @@ describe("the plan of an image", () => {
 
   it.each([
     ["an edited model.py", { "model.py": "class Model: pass\n" }, {}],
-    ["other weights", { "model/weights.bin": "WEIGHTS" }, {}],
     ["another requirement", { "requirements.txt": "numpy==2.2.1\n" }, {}],
     ["a new file", { "extra.py": "" }, {}],
     ["another base", {}, { base: "other:1" }],
     ["a build argument", {}, { buildArgs: { A: "1" } }],
-    ["weights left out", {}, { bake: false }],
     ["another platform", {}, { platform: "linux/arm64" }],
   ])("has another key for %s", async (_, changed, options) => {
     expect((await plan(await project(changed), options)).key).not.toBe((await plan(await project())).key);
+  });
+
+  it("has the same key whatever the weights are: they are grafted onto what it names", async () => {
+    const other = await project({ "model/weights.bin": "WEIGHTS" });
+    expect((await plan(other)).key).toBe((await plan(await project())).key);
+    expect((await plan(other, { bake: false })).weights).toEqual([]);
   });
 
   it("builds dependencies apart, copies only the virtualenv, and ends as a plain user", async () => {
@@ -130,8 +136,8 @@ describe("the plan of an image", () => {
     });
     const made = await plan(root);
     expect(made.labels["dev.modelship.files"]).toBe("/app/nets/net.onnx");
-    expect(made.dockerfile).toContain("COPY model/ /app/nets/\n");
-    expect(made.context.map((file) => file.path)).toContain("model/net.onnx");
+    expect(made.weights[0]?.files).toMatchObject([{ path: "app/nets/net.onnx", size: 1, mode: 0o644 }]);
+    expect(made.context.map((file) => file.path).filter((path) => path.includes("net.onnx"))).toEqual([]);
   });
 });
 
