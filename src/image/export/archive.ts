@@ -1,7 +1,7 @@
 import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract } from "tar-stream";
-import { messageOf } from "../../errors.js";
+import { isUserError, messageOf } from "../../errors.js";
 import { unreadable } from "./manifest.js";
 
 /** A file of an archive that engines save images to, of the kinds that are of use. */
@@ -34,7 +34,17 @@ export async function readArchive(
   const fed = pipeline(archive, tar as unknown as Writable);
   fed.catch(() => {});
   let entries = 0;
-  let taking = false;
+  let ours: { error: unknown } | undefined;
+  const taken = async (file: ArchiveFile, entry: AsyncIterable<Buffer>, size: number) => {
+    let whole = true;
+    const bytes = noting(entry, () => {
+      whole = false;
+    });
+    await take(file, bytes, size).catch((error) => {
+      if (whole) ours = { error };
+      throw error;
+    });
+  };
   try {
     for await (const entry of tar) {
       if (++entries > mostEntries) throw unreadable(`Its archive has more than ${mostEntries} entries.`);
@@ -44,17 +54,16 @@ export async function readArchive(
         entry.resume();
         continue;
       }
-      taking = true;
-      await take(file, entry as AsyncIterable<Buffer>, size);
-      taking = false;
+      await taken(file, entry as AsyncIterable<Buffer>, size);
     }
     await fed;
   } catch (error) {
     tar.destroy();
     archive.destroy();
     await fed.catch(() => {});
+    if (ours) throw ours.error;
     if (broken) throw broken.error;
-    throw taking || !isTarError(error) ? error : unreadable(`Its archive is no tar (${messageOf(error)}).`);
+    throw isUserError(error) ? error : unreadable(`Its archive is no whole tar (${messageOf(error)}).`);
   }
 }
 
@@ -67,6 +76,11 @@ function fileOf(name: string): ArchiveFile | undefined {
   return /^[0-9a-f]{64}(\/layer)?\.tar$/.test(name) ? { kind: "layer", name } : undefined;
 }
 
-function isTarError(error: unknown): boolean {
-  return /header|Unexpected end of data|premature/i.test(messageOf(error));
+async function* noting(bytes: AsyncIterable<Buffer>, failed: () => void): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of bytes) yield chunk;
+  } catch (error) {
+    failed();
+    throw error;
+  }
 }

@@ -31,7 +31,7 @@ export class LayerIntake {
 
   /** A layer that is to be compressed first. `name` is what the archive calls it. */
   async plain(name: string, bytes: AsyncIterable<Buffer>): Promise<CompressedLayer> {
-    const { spool, compressed, onBlob } = this.options;
+    const { spool, compressed, has, onBlob } = this.options;
     const hash = createHash("sha256");
     const hashed = passing(bytes, (chunk) => hash.update(chunk));
     const known = compressed.get(name);
@@ -44,7 +44,8 @@ export class LayerIntake {
     const { digest, size } = await write(spool, gzipped(hashed));
     const layer = { diffId: `sha256:${hash.digest("hex")}`, digest, size };
     compressed.set(name, layer);
-    onBlob?.(digest);
+    // The same layer may have another name in each archive.
+    if ((await has(digest)) === undefined) onBlob?.(digest);
     return layer;
   }
 

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
+import type { Blob } from "../blob.js";
+import { fileBlob } from "../file-blob.js";
 import { isLeftOver, ownName } from "./owner.js";
 
 export interface SpoolFile {
@@ -100,12 +100,19 @@ export class Spool {
     const path = this.pathOf(digest);
     const info = await stat(path).catch(() => undefined);
     if (info === undefined) return undefined;
-    const hash = createHash("sha256");
-    await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash);
-    if (`sha256:${hash.digest("hex")}` === digest) return { path, size: info.size };
+    const facts = { title: path, mediaType: "application/octet-stream", size: info.size, digest };
+    // What cannot be read is as good as gone.
+    const found = await hashOf(fileBlob(path, facts)).catch(() => undefined);
+    if (found === digest) return { path, size: info.size };
     await rm(path, { force: true });
     return undefined;
   }
+}
+
+async function hashOf(blob: Blob): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of blob.open()) hash.update(chunk);
+  return `sha256:${hash.digest("hex")}`;
 }
 
 /** Blobs are files here, so their digests have to be what a file may safely be called by. */
