@@ -125,10 +125,21 @@ export class Transport {
       const target = proxy && !secure ? proxy : url;
       const request =
         target.protocol === "https:" ? requestHttps(target, options) : requestHttp(target, options);
+      const pouring = isStreamed(body)
+        ? pour(body, request).catch((error: unknown) => {
+            reject(error);
+            request.destroy();
+          })
+        : request.end(body);
+      // Whoever made the body may read on only once nobody else does.
+      const settle = async (how: () => void) => {
+        await pouring;
+        how();
+      };
       request.once("response", (message: IncomingMessage) => {
         // An answer to half a request: the rest of it is never sent, so the connection is of no more use.
         message.once("close", () => request.writableEnded || request.destroy());
-        resolve(message);
+        void settle(() => resolve(message));
       });
       request.once("timeout", () => {
         request.destroy(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" }));
@@ -136,18 +147,10 @@ export class Transport {
       request.once("error", (error) => {
         const code = systemCode(error);
         const stale = request.reusedSocket && (code === "ECONNRESET" || code === "EPIPE");
-        if (stale) reject(new StaleConnection());
-        else
-          reject(
-            proxy && !secure && !(error instanceof ProxyError) ? new ProxyError(proxy, 0, error) : error,
-          );
+        const viaProxy = proxy && !secure && !(error instanceof ProxyError);
+        const failure = viaProxy ? new ProxyError(proxy, 0, error) : error;
+        void settle(() => reject(stale ? new StaleConnection() : failure));
       });
-      if (isStreamed(body)) {
-        pour(body, request).catch((error: unknown) => {
-          reject(error);
-          request.destroy();
-        });
-      } else request.end(body);
     });
   }
 
@@ -188,19 +191,25 @@ function isStreamed(body: Buffer | Body | undefined): body is Body {
 async function pour(body: Body, request: ClientRequest): Promise<void> {
   let over = false;
   const ended = new Promise<void>((resolve) => {
-    const end = () => {
-      over = true;
-      resolve();
-    };
-    request.once("response", end);
-    request.once("close", end);
+    for (const event of ["response", "error", "close"]) {
+      request.once(event, () => {
+        over = true;
+        resolve();
+      });
+    }
   });
   for await (const chunk of body.chunks) {
+    if (over) return;
     // Only a chunk that the system has taken may be overwritten.
-    if (!over) await Promise.race([ended, new Promise((resolve) => request.write(chunk, resolve))]);
-    if (over) break;
+    const taken = new Promise<void>((resolve) => {
+      request.write(chunk, (error) => {
+        over ||= Boolean(error);
+        resolve();
+      });
+    });
+    await Promise.race([ended, taken]);
+    if (over) return;
   }
-  if (over) return;
   request.setTimeout(body.patience);
   request.end();
 }

@@ -38,14 +38,15 @@ export class Exchange {
     if (pathname === "/token" && tokens) return tokens.give(this.request, this.response, this.url);
     const [, name, kind, rest = ""] = /^\/v2\/(.+?)\/(blobs|manifests)\/(.*)$/.exec(pathname) ?? [];
     const method = this.request.method ?? "";
-    this.fault = this.around.faults.take(method, `${pathname}${this.url.search}`);
-    if (this.fault?.kind === "expire") this.around.tokens?.expire();
-    if (this.fault?.kind === "redirect") return this.redirect(this.fault.status);
     const needed = method === "GET" || method === "HEAD" ? "pull" : "push";
     const shown = this.request.headers.authorization;
-    if (tokens && (name === undefined ? shown === undefined : !tokens.allows(shown, name, needed))) {
-      return this.unauthorized(name, needed);
-    }
+    const known = () =>
+      !tokens || (name === undefined ? shown !== undefined : tokens.allows(shown, name, needed));
+    if (!known()) return this.unauthorized(name, needed);
+    this.fault = this.around.faults.take(method, `${pathname}${this.url.search}`);
+    if (this.fault?.kind === "redirect") return this.redirect(this.fault.status);
+    if (this.fault?.kind === "expire") this.around.tokens?.expire();
+    if (!known()) return this.unauthorized(name, needed);
     if (pathname === "/v2/") return this.say(200);
     if (name === undefined) return this.problem(404, "NAME_UNKNOWN");
     if (kind === "manifests") return this.manifest(name, rest);

@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { onTestFinished } from "vitest";
 import { Exchange, type Surroundings } from "./exchange.js";
 import { FaultPlan, type PlannedFault } from "./faults.js";
 import { type Manner, type MannerName, manners } from "./manner.js";
@@ -74,13 +73,6 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     inject: (fault) => faults.add(fault),
     close,
   };
-}
-
-/** The same, ended with the test. */
-export async function standIn(options?: StandInOptions): Promise<StandIn> {
-  const started = await startStandIn(options);
-  onTestFinished(started.close);
-  return started;
 }
 
 async function listen(listener: (request: IncomingMessage, response: ServerResponse) => void) {

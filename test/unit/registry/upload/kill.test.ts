@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { type CompiledPush, compilePush } from "../../../setup/compiled-push.js";
 import { folderWith } from "../../../setup/folder.js";
+import { type StandIn, standIn } from "../../../setup/stand-in/for-test.js";
 import { manners } from "../../../setup/stand-in/manner.js";
-import { type StandIn, standIn } from "../../../setup/stand-in/registry.js";
 import { login, megabyte, repository } from "./setup.js";
 
 const piece = 64 * megabyte;

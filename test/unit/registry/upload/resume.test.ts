@@ -3,8 +3,8 @@ import { readdir, readFile, rename, stat, utimes, writeFile } from "node:fs/prom
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { blobOf } from "../../../setup/bytes-blob.js";
+import { type StandIn, standIn } from "../../../setup/stand-in/for-test.js";
 import type { MannerName } from "../../../setup/stand-in/manner.js";
-import { type StandIn, standIn } from "../../../setup/stand-in/registry.js";
 import {
   cacheContent,
   expectNoSecret,

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { expect, it } from "vitest";
 import { blobOf } from "../../../setup/bytes-blob.js";
-import { standIn } from "../../../setup/stand-in/registry.js";
+import { standIn } from "../../../setup/stand-in/for-test.js";
 import { failure, large, login, megabyte, pushTo, repository, sentTwice, stored } from "./setup.js";
 
 const small = randomBytes(5_000);

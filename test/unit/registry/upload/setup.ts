@@ -7,7 +7,7 @@ import type { Blob } from "../../../../src/registry/blob.js";
 import { RegistryClient, type RegistryClientOptions } from "../../../../src/registry/client.js";
 import { type SendOptions, type SentBlob, sendBlob } from "../../../../src/registry/upload/send-blob.js";
 import { folderWith } from "../../../setup/folder.js";
-import type { StandIn } from "../../../setup/stand-in/registry.js";
+import type { StandIn } from "../../../setup/stand-in/for-test.js";
 
 export const megabyte = 1024 * 1024;
 export const canary = "canary-4be19d";
