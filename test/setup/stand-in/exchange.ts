@@ -14,6 +14,7 @@ export interface Surroundings {
   origin: string;
   elsewhere: string;
   uploadsElsewhere: boolean;
+  referrers: boolean;
 }
 
 const wrongDigest = `sha256:${"0".repeat(64)}`;
@@ -36,7 +37,7 @@ export class Exchange {
   async answer(tokens: Tokens | undefined): Promise<void> {
     const { pathname } = this.url;
     if (pathname === "/token" && tokens) return tokens.give(this.request, this.response, this.url);
-    const [, name, kind, rest = ""] = /^\/v2\/(.+?)\/(blobs|manifests)\/(.*)$/.exec(pathname) ?? [];
+    const [, name, kind, rest = ""] = /^\/v2\/(.+?)\/(blobs|manifests|referrers)\/(.*)$/.exec(pathname) ?? [];
     const method = this.request.method ?? "";
     const needed = method === "GET" || method === "HEAD" ? "pull" : "push";
     const shown = this.request.headers.authorization;
@@ -50,6 +51,7 @@ export class Exchange {
     if (pathname === "/v2/") return this.say(200);
     if (name === undefined) return this.problem(404, "NAME_UNKNOWN");
     if (kind === "manifests") return this.manifest(name, rest);
+    if (kind === "referrers") return this.referrers(name, rest);
     if (rest === "uploads/") return this.begin(name);
     if (rest.startsWith("uploads/")) return this.upload(name, rest.slice("uploads/".length));
     return this.blob(name, rest);
@@ -131,11 +133,37 @@ export class Exchange {
       if (target.startsWith("sha256:") && target !== digest) return this.problem(400, "DIGEST_INVALID");
       const mediaType = headers["content-type"] ?? "";
       for (const key of [target, digest]) repository.manifests.set(key, { mediaType, body });
-      return this.done(201, { "docker-content-digest": digest });
+      const subject = this.around.referrers ? subjectOf(body) : undefined;
+      return this.done(201, {
+        "docker-content-digest": digest,
+        ...(subject !== undefined && { "oci-subject": subject }),
+      });
     }
     const found = repository.manifests.get(target);
     if (!found) return this.problem(404, "MANIFEST_UNKNOWN");
     this.content(found.body, found.mediaType, sha256(found.body));
+  }
+
+  /** What is about a digest, a page of two at a time. */
+  private referrers(name: string, subject: string): void {
+    if (!this.around.referrers) {
+      this.problem(404, "NOT_FOUND");
+      return;
+    }
+    const all = [...this.around.store.repository(name).manifests]
+      .filter(([key, { body }]) => key.startsWith("sha256:") && subjectOf(body) === subject)
+      .map(([digest, { mediaType, body }]) => {
+        const { artifactType, annotations } = JSON.parse(body.toString("utf8"));
+        return { mediaType, digest, size: body.length, artifactType, annotations };
+      });
+    const from = Number(this.url.searchParams.get("from") ?? 0);
+    const mediaType = "application/vnd.oci.image.index.v1+json";
+    const next = `</v2/${name}/referrers/${subject}?from=${from + 2}>; rel="next"`;
+    this.say(
+      200,
+      { "content-type": mediaType, ...(from + 2 < all.length && { link: next }) },
+      JSON.stringify({ schemaVersion: 2, mediaType, manifests: all.slice(from, from + 2) }),
+    );
   }
 
   private async arrival(name: string): Promise<Arrival> {
@@ -214,6 +242,11 @@ export class Exchange {
     this.response.writeHead(status, { ...headers, ...length });
     this.response.end(this.request.method === "HEAD" ? undefined : body);
   }
+}
+
+function subjectOf(manifest: Buffer): string | undefined {
+  const { subject } = JSON.parse(manifest.toString("utf8")) as { subject?: { digest: string } };
+  return subject?.digest;
 }
 
 function blobsOf(manifest: Buffer): string[] {

@@ -12,6 +12,8 @@ export interface StandInOptions {
   tokens?: TokenOptions;
   /** Uploads go to the other host, as with registries that keep their blobs elsewhere. */
   uploadsElsewhere?: boolean;
+  /** Lists referrers itself, as registries of the protocol's version 1.1 do. */
+  referrers?: boolean;
 }
 
 export interface SeenRequest {
@@ -49,6 +51,7 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     origin: "",
     elsewhere: "",
     uploadsElsewhere: options.uploadsElsewhere ?? false,
+    referrers: options.referrers ?? false,
   };
   const listener = (guarded: boolean) => (request: IncomingMessage, response: ServerResponse) => {
     const { method = "", url = "", headers } = request;
