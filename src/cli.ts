@@ -30,6 +30,16 @@ const commands: readonly CommandEntry[] = [
     load: () => import("./commands/predict.js"),
   },
   { name: "push", summary: "Push the image to a registry", load: () => import("./commands/push.js") },
+  {
+    name: "pull",
+    summary: "Fetch an image's model files from a registry",
+    load: () => import("./commands/pull.js"),
+  },
+  {
+    name: "inspect",
+    summary: "Show what an image in a registry is made of",
+    load: () => import("./commands/inspect.js"),
+  },
   { name: "ps", summary: "List the services that modelship started", load: () => import("./commands/ps.js") },
   { name: "logs", summary: "Show the logs of a service", load: () => import("./commands/logs.js") },
   {

@@ -98,8 +98,8 @@ function ociConfigType(type: string): string {
 }
 
 export function unreadable(why: string): UserError {
-  return new UserError("failed", "The engine's image cannot be read.", {
+  return new UserError("failed", "The image cannot be read.", {
     why,
-    hint: "Build it again; if that does not help, the engine's own log may say more.",
+    hint: "Build or push it again; if that does not help, the log of whoever keeps it may say more.",
   });
 }

@@ -335,7 +335,7 @@ it.each<[string, Files, "classic" | "containerd"]>([
   const ended = exported(await engineWith(await archive(files), store), { spool });
   await expect(ended).rejects.toMatchObject({
     code: "failed",
-    message: "The engine's image cannot be read.",
+    message: "The image cannot be read.",
   });
   expect((await readdir(spool)).filter((name) => name.startsWith("part-"))).toEqual([]);
 });
@@ -347,7 +347,7 @@ it("refuses an archive that is cut short, or none at all", async () => {
     const ended = exported(await engineWith(bytes), { spool });
     await expect(ended).rejects.toMatchObject({
       code: "failed",
-      message: "The engine's image cannot be read.",
+      message: "The image cannot be read.",
     });
     expect((await readdir(spool)).filter((name) => name.startsWith("part-"))).toEqual([]);
   }

@@ -1,0 +1,68 @@
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { lstat, mkdir, open, rename } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { systemCode, UserError } from "../errors.js";
+import type { UnpackedFile } from "./unpack.js";
+import { writeError } from "./write-error.js";
+
+/** Gives unpacked files their names below a folder. A link on the way is refused, it may lead elsewhere. */
+export async function placeFiles(folder: string, files: readonly UnpackedFile[]): Promise<void> {
+  for (const { path, staged } of files) {
+    const target = join(folder, path);
+    try {
+      await makeParents(folder, path);
+      await rename(staged, target);
+    } catch (error) {
+      throw writeError(error, target);
+    }
+  }
+}
+
+async function makeParents(folder: string, path: string): Promise<void> {
+  const parts = path.split("/").slice(0, -1);
+  for (let depth = 1; depth <= parts.length; depth++) {
+    const parent = join(folder, ...parts.slice(0, depth));
+    await mkdir(parent).catch((error: unknown) => {
+      if (systemCode(error) !== "EEXIST") throw error;
+    });
+    if ((await lstat(parent)).isDirectory()) continue;
+    throw new UserError("file_failed", `${parent} is in the way of ${join(folder, path)}.`, {
+      why: "It is no folder; a link could lead out of the folder that was named.",
+      hint: "Move it away, or choose another folder.",
+    });
+  }
+}
+
+/** Whether a file is there already, byte for byte. It is read whole where its size is right; a link is none. */
+export async function isPlaced(
+  folder: string,
+  { path, size, digest }: { path: string; size: number; digest: string },
+): Promise<boolean> {
+  const file = join(folder, path);
+  if (!(await hasPlainParents(folder, path))) return false;
+  let handle: Awaited<ReturnType<typeof open>> | undefined;
+  try {
+    handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const state = await handle.stat();
+    if (!state.isFile() || state.size !== size) return false;
+    const hash = createHash("sha256");
+    for await (const chunk of handle.createReadStream({ highWaterMark: 1024 * 1024, autoClose: false })) {
+      hash.update(chunk as Buffer);
+    }
+    return `sha256:${hash.digest("hex")}` === digest;
+  } catch (error) {
+    if (systemCode(error) !== undefined) return false;
+    throw error;
+  } finally {
+    await handle?.close();
+  }
+}
+
+async function hasPlainParents(folder: string, path: string): Promise<boolean> {
+  for (let parent = dirname(path); parent !== "."; parent = dirname(parent)) {
+    const state = await lstat(join(folder, parent)).catch(() => undefined);
+    if (!state?.isDirectory()) return false;
+  }
+  return true;
+}

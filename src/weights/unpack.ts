@@ -1,0 +1,156 @@
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable, type Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { extract } from "tar-stream";
+import { isUserError, systemCode, UserError } from "../errors.js";
+import { pathBelow } from "./layer-path.js";
+import { isOfTheSystem, writeError } from "./write-error.js";
+
+/** As tar-stream gives it; its declarations do not name the type. */
+type Entry = ReturnType<typeof extract> extends AsyncIterable<infer E> ? E : never;
+
+export interface UnpackOptions {
+  /** What of the layer is unpacked: the model folder, or the one model file (`app/model`). */
+  root: string;
+  /** A folder of ours that is there: files are written here, under numbers, until the layer has proven right. */
+  stage: string;
+  /** Bytes of the layer's first file that an earlier run has left in `stage`; they are read again, not written again. */
+  kept?: number;
+}
+
+export interface UnpackedFile {
+  /** Below the model folder, with forward slashes. */
+  path: string;
+  /** Bytes. */
+  size: number;
+  /** `sha256:<hex>` */
+  digest: string;
+  /** Where it is for now. */
+  staged: string;
+}
+
+/** No layer of ours has more; a hostile one could fill a disk with names. */
+const mostFiles = 100_000;
+
+/**
+ * Unpacks a weight layer, an uncompressed tar, into `stage` as it comes. Only files and folders below `root` are
+ * taken; anything else, or anything that would lead out of it, ends in UserError `registry_failed`.
+ * The chunks of `layer` have to stay as they are.
+ */
+export async function unpackLayer(
+  layer: AsyncIterable<Buffer>,
+  options: UnpackOptions,
+): Promise<UnpackedFile[]> {
+  let broken: { error: unknown } | undefined;
+  const tar = extract();
+  const source = Readable.from(
+    noting(layer, (error) => {
+      broken = { error };
+    }),
+    { objectMode: true, highWaterMark: 1 },
+  );
+  const fed = pipeline(source, tar as unknown as Writable);
+  fed.catch(() => {});
+  const files = new Map<string, UnpackedFile>();
+  try {
+    for await (const entry of tar) await takeEntry(entry, files, options);
+    await fed;
+    return [...files.values()];
+  } catch (error) {
+    // What the layer itself failed with comes first: the tar only notices that it ended. What fails from here on is our doing.
+    const cause = broken;
+    tar.destroy();
+    await fed.catch(() => {});
+    if (cause) throw cause.error;
+    throw isTarError(error)
+      ? new UserError("registry_failed", "A weight layer cannot be read.", {
+          why: `It is no tar as modelship writes it (${error.message}).`,
+          cause: error,
+        })
+      : error;
+  }
+}
+
+async function takeEntry(
+  entry: Entry,
+  files: Map<string, UnpackedFile>,
+  { root, stage, kept = 0 }: UnpackOptions,
+): Promise<void> {
+  const { name, type, size = 0, mode = 0 } = entry.header;
+  if (type === "directory") {
+    pathBelow(root, name);
+    entry.resume();
+    return;
+  }
+  if (type !== "file") throw refused(name, `it is a ${type ?? "thing of an unknown kind"}`);
+  const path = pathBelow(root, name);
+  if (path === undefined) throw refused(name, "it lies outside of the model folder");
+  if (files.has(path)) throw refused(name, "it comes twice");
+  if (files.size === mostFiles) throw refused(name, `no layer has more than ${mostFiles} files`);
+  const staged = join(stage, String(files.size));
+  const digest = await writeEntry(entry as AsyncIterable<Buffer>, staged, {
+    size,
+    mode: mode & 0o111 ? 0o755 : 0o644,
+    kept: files.size === 0 ? kept : 0,
+  });
+  files.set(path, { path, size, digest, staged });
+}
+
+async function writeEntry(
+  entry: AsyncIterable<Buffer>,
+  staged: string,
+  { size, mode, kept }: { size: number; mode: 0o644 | 0o755; kept: number },
+): Promise<string> {
+  const hash = createHash("sha256");
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(staged, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    let position = 0;
+    for await (const chunk of entry) {
+      const fresh = chunk.subarray(Math.min(chunk.length, Math.max(0, kept - position)));
+      position += chunk.length;
+      // The disk works while we hash.
+      const written = writeAll(handle, fresh, position - fresh.length);
+      hash.update(chunk);
+      await written;
+    }
+    await handle.truncate(size);
+    await handle.chmod(mode);
+  } catch (error) {
+    throw writeError(error, staged);
+  } finally {
+    await handle?.close();
+  }
+  return `sha256:${hash.digest("hex")}`;
+}
+
+async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+  }
+}
+
+async function* noting(layer: AsyncIterable<Buffer>, note: (error: unknown) => void): AsyncGenerator<Buffer> {
+  try {
+    yield* layer;
+  } catch (error) {
+    note(error);
+    throw error;
+  }
+}
+
+function refused(name: string, why: string): UserError {
+  return new UserError("registry_failed", "A weight layer holds something that is not unpacked.", {
+    why: `${JSON.stringify(name.slice(0, 200))}: ${why}.`,
+    hint: "Do not use this image; modelship makes no such layers.",
+  });
+}
+
+/** The library throws errors of its own about the bytes; ours and the system's are something else. */
+function isTarError(error: unknown): error is Error {
+  if (!(error instanceof Error) || isUserError(error)) return false;
+  return !isOfTheSystem(systemCode(error) ?? "");
+}

@@ -1,0 +1,175 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createServer, request as forward, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { removeImage } from "../../src/docker/images.js";
+import { modelship } from "../setup/cli.js";
+import { imagesOf, networkFlags, testEngine } from "../setup/engine.js";
+import { folderWith } from "../setup/folder.js";
+
+const registry = process.env.MODELSHIP_TEST_REGISTRY ?? "";
+const large = randomBytes(70_000_000);
+const digestOf = (bytes: Buffer) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+
+/** Pushed once: name@digest, and how to pull it. */
+let name: string;
+let pushed: string;
+let root: string;
+beforeAll(async () => {
+  name = `test-${randomBytes(4).toString("hex")}`;
+  root = await mkdtemp(join(tmpdir(), "modelship-test-pull-"));
+  const files = {
+    "modelship.yaml": `name: ${name}\nversion: 1.0.0\n`,
+    "model.py": "class Model: ...\n",
+    "model/factor.txt": "2\n",
+    "model/large.bin": large,
+    "model/deep/er/small.txt": "small",
+  };
+  await mkdir(join(root, "model/deep/er"), { recursive: true });
+  for (const [path, content] of Object.entries(files)) await writeFile(join(root, path), content);
+  const said = await modelship(["push", `${registry}/pull/${name}`, ...networkFlags], { cwd: root });
+  expect(said.code, said.stderr).toBe(0);
+  pushed = said.stdout.trim();
+});
+afterAll(async () => {
+  await rm(root, { recursive: true, force: true });
+  const engine = await testEngine();
+  for (const image of await imagesOf(engine, name)) await removeImage(engine, image.id, { force: true });
+});
+
+async function pull(reference: string, cwd: string) {
+  return modelship(["pull", reference, "--to", "weights", "--json"], { cwd });
+}
+
+/** A registry that passes everything on to the real one but what `change` takes. */
+async function between(change: (url: string, response: ServerResponse) => boolean) {
+  const server = createServer((request, response) => {
+    if (change(request.url ?? "", response)) return;
+    const onward = forward(
+      {
+        host: "127.0.0.1",
+        port: registry.split(":")[1],
+        method: request.method,
+        path: request.url,
+        headers: request.headers,
+      },
+      (answer) => answer.pipe(response.writeHead(answer.statusCode ?? 502, answer.headers)),
+    );
+    request.pipe(onward);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return pushed.replace(registry, `127.0.0.1:${(server.address() as AddressInfo).port}`);
+}
+
+describe("modelship pull", () => {
+  it("brings the model files without an engine, and the second time fetches none", async () => {
+    const cwd = await folderWith({});
+    const said = await modelship(["pull", pushed, "--to", "weights", "--json"], {
+      cwd,
+      env: { DOCKER_HOST: "unix:///nowhere.sock" },
+    });
+    expect(said.code, said.stderr).toBe(0);
+    const result = JSON.parse(said.stdout);
+    expect(result).toMatchObject({ reference: pushed, to: join(cwd, "weights") });
+    expect(result.bytesReceived).toBeGreaterThan(70_000_000);
+    expect(result.files.map((file: { path: string }) => file.path)).toEqual([
+      "deep/er/small.txt",
+      "factor.txt",
+      "large.bin",
+    ]);
+    expect(digestOf(await readFile(join(cwd, "weights/large.bin")))).toBe(digestOf(large));
+    expect(await readFile(join(cwd, "weights/deep/er/small.txt"), "utf8")).toBe("small");
+    expect((await stat(join(cwd, "weights/large.bin"))).mode & 0o777).toBe(0o644);
+    expect((await readdir(join(cwd, "weights"))).sort()).toEqual(["deep", "factor.txt", "large.bin"]);
+  });
+
+  it("takes what is there already, where the registry tells of each file", async () => {
+    const cwd = await folderWith({});
+    await pull(pushed, cwd);
+    const { layers } = JSON.parse((await modelship(["inspect", pushed, "--json"], { cwd })).stdout);
+    const told = layers.every((layer: { mediaType: string }) => layer.mediaType.includes(".oci."));
+    const again = JSON.parse((await pull(pushed, cwd)).stdout);
+    if (told) expect(again.bytesReceived).toBe(0);
+    await writeFile(join(cwd, "weights/factor.txt"), "9\n");
+    await rm(join(cwd, "weights/large.bin"));
+    expect((await pull(pushed, cwd)).code).toBe(0);
+    expect(await readFile(join(cwd, "weights/factor.txt"), "utf8")).toBe("2\n");
+    expect(digestOf(await readFile(join(cwd, "weights/large.bin")))).toBe(digestOf(large));
+  });
+
+  it("goes on where the connection broke", async () => {
+    const cwd = await folderWith({});
+    let cuts = 3;
+    const reference = await between((url, response) => {
+      if (!/\/blobs\//.test(url) || cuts === 0) return false;
+      cuts--;
+      response.destroy();
+      return true;
+    });
+    const said = await pull(reference, cwd);
+    expect(said.code, said.stderr).toBe(0);
+    expect(cuts).toBe(0);
+    expect(digestOf(await readFile(join(cwd, "weights/large.bin")))).toBe(digestOf(large));
+  });
+
+  it("gives no file its name when a layer's bytes are others", async () => {
+    const cwd = await folderWith({});
+    const reference = await between((url, response) => {
+      const digest = /\/blobs\/(sha256:[0-9a-f]+)/.exec(url)?.[1];
+      if (digest === undefined || cheap.has(digest)) return false;
+      response.writeHead(200, { "content-type": "application/octet-stream" });
+      response.end(Buffer.alloc(2000, 1));
+      return true;
+    });
+    const cheap = new Set([(await config()).digest]);
+    const said = await pull(reference, cwd);
+    expect(said.code, said.stderr).toBe(1);
+    expect(JSON.parse(said.stdout).error.code).toBe("registry_failed");
+    expect(await readdir(join(cwd, "weights"))).toEqual([]);
+  });
+
+  it("says that an image has no model files, and that there is no such image", async () => {
+    const cwd = await folderWith({});
+    const missing = await pull(`${registry}/pull/${name}:nothing`, cwd);
+    expect(missing).toMatchObject({ code: 1 });
+    expect(missing.stderr).toContain("does not exist");
+    expect((await modelship(["pull", pushed], { cwd })).code).toBe(2);
+  });
+});
+
+describe("modelship inspect", () => {
+  it("shows layers, model files, base and labels from the registry alone", async () => {
+    const cwd = await folderWith({});
+    const env = { DOCKER_HOST: "unix:///nowhere.sock" };
+    const said = await modelship(["inspect", pushed, "--json"], { cwd, env });
+    expect(said.code, said.stderr).toBe(0);
+    const found = JSON.parse(said.stdout);
+    expect(found).toMatchObject({ reference: pushed, user: "10001:10001", platforms: [found.platform] });
+    expect(found.layers.filter((layer: { weights: boolean }) => layer.weights)).toHaveLength(2);
+    expect(found.weightsSize).toBeGreaterThan(70_000_000);
+    expect(found.weights).toContainEqual(
+      expect.objectContaining({ path: "/app/model/large.bin", digest: digestOf(large) }),
+    );
+    expect(found.labels["dev.modelship.weights"]).toBe("baked");
+    const text = (await modelship(["inspect", pushed], { cwd, env })).stdout;
+    expect(text).toMatch(/^MODEL FILE/m);
+    expect(text).toContain("/app/model/large.bin");
+  });
+});
+
+async function config(): Promise<{ digest: string }> {
+  const answer = await fetch(`http://${registry}/v2/pull/${name}/manifests/1.0.0`, {
+    headers: {
+      accept:
+        "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json",
+    },
+  });
+  return ((await answer.json()) as { config: { digest: string } }).config;
+}
