@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { cacheFolder } from "../cache.js";
 import { inTurn, type Learned, read, readThrough } from "./reading.js";
 import { type Remembered, readRemembered, writeRemembered } from "./remembered.js";
 import { type KnownFile, lookAt, Tape } from "./tape.js";
@@ -10,7 +10,7 @@ const worthRemembering = 1024 * 1024;
 
 /** Digests of files and layers, remembered across runs under `env.XDG_CACHE_HOME/modelship`. */
 export async function openDigests(env: NodeJS.ProcessEnv): Promise<Digests> {
-  const path = join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "modelship", "digests.json");
+  const path = join(cacheFolder(env), "digests.json");
   return new Digests(path, await readRemembered(path));
 }
 

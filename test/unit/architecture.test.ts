@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
  * Who may import whom: the picture in the design, as data. A unit is a folder of src/ or a file at its top.
  * A new folder has to be entered here first; think of where it belongs before you do.
  */
-const base = ["errors", "reporter", "package"];
+const base = ["cache", "errors", "reporter", "package"];
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   // the top
   cli: ["commands", "ui", ...base],
@@ -29,6 +29,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   docker: ["exec", ...base],
   exec: ["errors"],
   // what everyone stands on
+  cache: [],
   package: ["errors"],
   reporter: ["errors"],
   errors: [],

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { cacheFolder } from "../../cache.js";
 import type { CodeImage } from "../graft/model.js";
 
 const mostKept = 50;
@@ -13,7 +13,7 @@ export class CodeCache {
   private readonly folder: string;
 
   constructor(env: NodeJS.ProcessEnv) {
-    this.folder = join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "modelship", "code-images");
+    this.folder = join(cacheFolder(env), "code-images");
   }
 
   async find(imageId: string): Promise<CodeImage | undefined> {

@@ -1,5 +1,5 @@
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { cacheFolder } from "../../cache.js";
 import type { Engine } from "../../docker/client.js";
 import type { ImageFacts } from "../../docker/images.js";
 import type { Blob } from "../../registry/blob.js";
@@ -34,7 +34,7 @@ export async function sendCode(
   if (known && (await hasAll(target, known))) return known;
   // First of all: an image that another build has taken the tag from can be gone once it was exported.
   const written = engine.info.store === "containerd" ? undefined : await codeConfig(engine, image);
-  const folder = join(options.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "modelship", "spool");
+  const folder = join(cacheFolder(options.env), "spool");
   const sending: Promise<unknown>[] = [];
   const code = await task(options.report, `export ${target.name}`, "Read the code image", () =>
     exportImage(engine, image, {

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { cacheFolder } from "../../cache.js";
 import { hostname } from "../reference.js";
-import { cacheFolder } from "./uploads-folder.js";
 
 /** How a registry wants large blobs. */
 export interface Habit {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { cacheFolder } from "../../cache.js";
 
 /** An upload that was begun: enough to go on with it in another process. It holds no login. */
 export interface UploadState {
@@ -22,10 +22,6 @@ export interface UploadKey {
 
 const longestLife = 24 * 60 * 60 * 1000;
 const claimed = new Set<string>();
-
-export function cacheFolder(env: NodeJS.ProcessEnv): string {
-  return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "modelship");
-}
 
 /**
  * The uploads that are under way or broke off. A file belongs to the process whose number is in its name; one without
