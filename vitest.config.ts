@@ -1,5 +1,11 @@
 import { defineConfig } from "vitest/config";
 
+const isDefaultEngine = (process.env.MODELSHIP_TEST_ENGINE ?? "default") === "default";
+/** What other engines take no part in is tested once. */
+const withoutEngine = ["pull", "push-broken-off", "registry", "upload"].map(
+  (name) => `test/integration/${name}.test.ts`,
+);
+
 /**
  * unit: no daemon, no network. dev: Python and a package index, no engine.
  * service: the real Python service in a real Chromium. integration: a real engine and a real registry (scripts/setup.mjs starts them).
@@ -31,6 +37,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
+          exclude: isDefaultEngine ? [] : withoutEngine,
           globalSetup: ["test/setup/require-engine.ts"],
           fileParallelism: false,
           testTimeout: 180_000,
