@@ -1,0 +1,18 @@
+import { parseReference } from "../../registry/reference.js";
+
+/** Package URLs: how SBOMs and provenance name what an image is made of. https://github.com/package-url/purl-spec */
+export function dockerPurl(reference: string, digest: string | undefined): string {
+  const { registry, repository, tag, digest: named } = parseReference(reference);
+  const version = digest ?? named ?? tag ?? "latest";
+  const path = repository.replace(/^library\//, "");
+  const where = registry === "docker.io" ? "" : `?repository_url=${encodeURIComponent(registry)}`;
+  return `pkg:docker/${path}@${encodeURIComponent(version)}${where}`;
+}
+
+export function imagePurl(name: string, digest: string): string {
+  return `pkg:oci/${encodeURIComponent(name.toLowerCase())}@${encodeURIComponent(digest)}`;
+}
+
+export function pypiPurl(name: string, version: string | undefined): string {
+  return `pkg:pypi/${name}${version === undefined ? "" : `@${encodeURIComponent(version)}`}`;
+}
