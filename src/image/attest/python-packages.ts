@@ -43,13 +43,14 @@ export function normalisedName(name: string): string {
   return name.toLowerCase().replace(/[-_.]+/g, "-");
 }
 
+/** What stands after a name: versions, or where it comes from; the latter may hold a password and is not kept. */
+const requirement =
+  /^([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(?:\[[^\]]*\])?\s*([=<>!~(][^;]*|@\s*\S+)?\s*(?:;(.*))?$/;
+
 function readEntry(line: string): PythonPackage | undefined {
-  const match = /^([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*([^;]*)(?:;(.*))?$/.exec(
-    line.replace(/\s--\w[\w-]*[= ]\S+/g, ""),
-  );
-  // A path to a wheel or an address says nothing that can be relied on, and may hold a password.
-  if (!match || /[/\\]/.test(match[1] ?? "") || /\.(whl|tar\.gz|zip)$/.test(line)) return undefined;
-  const [, name = "", constraint = "", marker] = match;
+  const bare = line.replace(/\s--\w[\w-]*[= ]\S+/g, "").trim();
+  const [, name, constraint = "", marker] = requirement.exec(bare) ?? [];
+  if (name === undefined || /\.(whl|tar\.gz|zip)$/.test(name)) return undefined;
   const version = /^={2,3}\s*([^,\s*]+)\s*$/.exec(constraint.trim())?.[1];
   const hashes = [...line.matchAll(/--hash[= ](sha256:[0-9a-f]{64})\b/g)].map(([, hash = ""]) => hash);
   return {

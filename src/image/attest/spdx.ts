@@ -129,7 +129,7 @@ function pythonPackage({ name, version, hashes, marker }: PythonPackage, ids: Id
   const [only] = hashes;
   const remark = [
     ...(version === undefined ? ["The version was chosen when the image was built."] : []),
-    ...(marker === undefined ? [] : [`Only where ${marker.replaceAll('\\"', '"')}.`]),
+    ...(marker === undefined ? [] : [`Only where ${marker}.`]),
     ...(hashes.length > 1 ? [`The lock allows any of these files: ${hashes.join(", ")}.`] : []),
   ].join(" ");
   return {

@@ -24,44 +24,34 @@ export function readUvLock(text: string): PythonPackage[] {
     .split(/^\[\[package\]\]$/m)
     .slice(1)
     .map(readPackage);
-  const wanted = new Map<LockedPackage, PythonPackage>();
-  const visit = (dependencies: readonly Dependency[], within: string | undefined): void => {
-    for (const dependency of dependencies) {
-      const marker = dependency.marker ?? within;
-      for (const found of packages.filter((one) => fits(one, dependency))) {
-        const extras = dependency.extras.flatMap((extra) => found.extras.get(extra) ?? []);
-        const known = wanted.has(found);
-        if (!known && !found.local) {
-          const { name, version, hashes } = found;
-          wanted.set(found, {
-            name,
-            ...(version !== undefined && { version }),
-            hashes,
-            ...(marker !== undefined && { marker }),
-          });
-        }
-        if (!known || extras.length > 0) visitOnce(found, [...found.dependencies, ...extras], marker);
+  const wanted = new Map<LockedPackage, (string | undefined)[]>();
+  const followed = new Set<string>();
+  const open = packages.filter(({ local }) => local).flatMap(({ dependencies }) => dependencies);
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { name, version, extras, marker } = next;
+    for (const found of packages.filter((one) => fits(one, name, version))) {
+      if (!found.local) wanted.set(found, [...(wanted.get(found) ?? []), marker]);
+      for (const extra of ["", ...extras]) {
+        const step = [found.name, found.version, extra].join(" ");
+        if (followed.has(step)) continue;
+        followed.add(step);
+        open.push(...(extra === "" ? found.dependencies : (found.extras.get(extra) ?? [])));
       }
     }
-  };
-  const visited = new Set<string>();
-  const visitOnce = (
-    from: LockedPackage,
-    dependencies: readonly Dependency[],
-    marker: string | undefined,
-  ) => {
-    const fresh = dependencies.filter(({ name, version = "", extras }) => {
-      const edge = [from.name, from.version, name, version, ...extras].join(" ");
-      return !visited.has(edge) && visited.add(edge);
-    });
-    visit(fresh, marker);
-  };
-  for (const project of packages.filter((one) => one.local))
-    visitOnce(project, project.dependencies, undefined);
-  return [...wanted.values()];
+  }
+  return [...wanted].map(([{ name, version, hashes }, markers]) => {
+    const conditions = markers.filter((marker) => marker !== undefined);
+    const always = conditions.length < markers.length;
+    return {
+      name,
+      ...(version !== undefined && { version }),
+      hashes,
+      ...(!always && { marker: [...new Set(conditions)].sort().join(" or ") }),
+    };
+  });
 }
 
-function fits(found: LockedPackage, { name, version }: Dependency): boolean {
+function fits(found: LockedPackage, name: string, version: string | undefined): boolean {
   return found.name === name && (version === undefined || version === found.version);
 }
 
@@ -78,13 +68,16 @@ function readPackage(section: string): LockedPackage {
     ...(version !== undefined && { version }),
     hashes: [...new Set(hashes)].sort(),
     local: /^source = \{ (?:virtual|editable|directory) = /m.test(head),
-    dependencies: readDependencies(/^dependencies = \[([\s\S]*?)^\]$/m.exec(head)?.[1] ?? ""),
+    dependencies: readDependencies(/^dependencies = \[([\s\S]*?)\]$/m.exec(head)?.[1] ?? ""),
     extras: new Map(extras),
   };
 }
 
+/** Entries in lines of their own, or one after the other in a single line. */
 function readDependencies(list: string): Dependency[] {
-  return [...list.matchAll(/\{ name = "([^"]+)"(.*?) \}/g)].map(([, name = "", rest = ""]) => {
+  return list.split(/\n|(?<=\}), (?=\{ name = )/).flatMap((entry) => {
+    const [, name, rest = ""] = /^\s*\{ name = "([^"]+)"(.*)\},?\s*$/.exec(entry) ?? [];
+    if (name === undefined) return [];
     const version = /\bversion = "([^"]+)"/.exec(rest)?.[1];
     const marker = /\bmarker = "((?:\\.|[^"\\])*)"/.exec(rest)?.[1];
     const extras = /\bextra = \[([^\]]*)\]/.exec(rest)?.[1] ?? "";
@@ -92,7 +85,7 @@ function readDependencies(list: string): Dependency[] {
       name: normalisedName(name),
       ...(version !== undefined && { version }),
       extras: [...extras.matchAll(/"([^"]+)"/g)].map(([, extra = ""]) => extra),
-      ...(marker !== undefined && { marker }),
+      ...(marker !== undefined && { marker: marker.replaceAll('\\"', '"') }),
     };
   });
 }
