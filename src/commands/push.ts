@@ -1,3 +1,5 @@
+import { UserError } from "../errors.js";
+import { type FaceKind, faceKinds } from "../image/push/face-kinds.js";
 import { formatBytes, formatDuration, formatRate } from "../ui/format.js";
 import { type Define, surroundings } from "./command.js";
 
@@ -6,12 +8,20 @@ interface Flags {
   insecure?: boolean;
   base?: string;
   network?: string;
+  also?: FaceKind[];
+  attest?: boolean;
 }
 
 const define: Define = (command, run) => {
   command
     .argument("[reference...]", "Where to: registry.example/you/digits[:tag]; default: image.repository")
     .option("--image <image>", "Push this image as it is, without bringing the project's up to date")
+    .option(
+      "--also <kinds>",
+      `Publish the weights, under tags of their own, as: ${faceKinds.join(", ")}`,
+      kinds,
+    )
+    .option("--attest", "Put an SBOM and the provenance beside the image")
     .option("--insecure", "Speak plain HTTP to a registry that is not on this machine")
     .option("--base <image>", "Base image, if the image has to be built first")
     .option("--network <mode>", "Network of the build's steps, if the image has to be built first")
@@ -25,6 +35,8 @@ const define: Define = (command, run) => {
           insecure: flags.insecure ?? false,
           base: flags.base,
           network: flags.network,
+          also: flags.also ?? [],
+          attest: flags.attest ?? false,
         });
         const sum = (field: "bytesSent" | "bytesSkipped" | "bytesMounted") =>
           pushed.reduce((total, one) => total + one[field], 0);
@@ -61,3 +73,15 @@ const define: Define = (command, run) => {
 };
 
 export default define;
+
+/** `weights,modelpack`, or the option several times. */
+function kinds(text: string, before: readonly FaceKind[] = []): FaceKind[] {
+  const found = text.split(",").map((word) => {
+    const kind = faceKinds.find((one) => one === word.trim());
+    if (kind) return kind;
+    throw new UserError("usage", `--also does not know "${word}".`, {
+      hint: `It takes ${faceKinds.join(", ")}, with commas between them.`,
+    });
+  });
+  return [...before, ...found];
+}

@@ -2,8 +2,10 @@ import { setFlagsFromString } from "node:v8";
 import { isUserError, throwIfAborted, UserError } from "../errors.js";
 import { formatReference, parseReference, type Reference } from "../registry/reference.js";
 import type { Reporter } from "../reporter.js";
+import { attach } from "./attest/attach.js";
 import type { BuildOptions } from "./prepare.js";
 import { engineImageShipment } from "./push/engine-image.js";
+import type { FaceKind } from "./push/face-kinds.js";
 import { projectShipment } from "./push/project.js";
 import type { Shipment } from "./push/shipment.js";
 import { type Moved, Target } from "./push/target.js";
@@ -14,6 +16,10 @@ export interface PushOptions
   references: readonly string[];
   /** Push this image of the engine as it is, instead of bringing the project's up to date. */
   image?: string | undefined;
+  /** What the weights are published as besides; a project's only. */
+  also?: readonly FaceKind[];
+  /** Puts SBOM and provenance beside the image; a project's only. */
+  attest?: boolean;
   /** Speak plain HTTP to registries that are not on this machine. */
   insecure?: boolean;
   report: Reporter;
@@ -25,6 +31,10 @@ export interface PushedReference extends Moved {
   reference: string;
   /** `sha256:<hex>`, read back from the registry. */
   digest: string;
+  /** Tags of other manifests for the same weights, and their digests. */
+  also: readonly { reference: string; digest: string }[];
+  /** What lies beside the image. */
+  attached: readonly { artifactType: string; digest: string }[];
 }
 
 export interface PushResult {
@@ -43,7 +53,7 @@ export async function pushProject(options: PushOptions): Promise<PushResult> {
   const targets = options.references.map(parseReference);
   for (const target of targets) refuseDigest(target);
   const shipment = await (options.image === undefined
-    ? projectShipment(options)
+    ? projectShipment(options, { faces: options.also ?? [], documents: options.attest ?? false })
     : engineImageShipment(options.image, options));
   const wanted = targets.length > 0 ? targets : [parseReference(shipment.repository ?? noRepository())];
   const pushed: PushedReference[] = [];
@@ -79,7 +89,7 @@ async function pushOne(
 ): Promise<PushedReference> {
   const target = new Target(reference, { ...options, mountFrom });
   try {
-    const manifest = await shipment.ship(target);
+    const { manifest, faces, documents } = await shipment.ship(target);
     if ((await target.describe())?.digest !== manifest.digest) await target.tag(manifest);
     const stored = await target.readBack();
     if (stored.digest !== manifest.digest) {
@@ -88,7 +98,28 @@ async function pushOne(
         hint: "Someone may have pushed the same tag at the same time; push again.",
       });
     }
-    return { reference: target.name, digest: stored.digest, ...target.moved };
+    const { client } = target;
+    const { mediaType, digest, size } = stored;
+    const attached = await attach(
+      client,
+      reference.repository,
+      { mediaType, digest, size },
+      documents,
+      options,
+    );
+    const also = [];
+    for (const { kind, face } of faces) {
+      const name = { ...reference, tag: `${reference.tag}-${kind}` };
+      await client.putManifest(name, face.mediaType, face.manifest);
+      also.push({ reference: formatReference(name), digest: face.digest });
+    }
+    return {
+      reference: target.name,
+      digest,
+      also,
+      attached: attached.map(({ artifactType, digest }) => ({ artifactType, digest })),
+      ...target.moved,
+    };
   } catch (error) {
     throw explained(target.failure ?? error, reference);
   } finally {

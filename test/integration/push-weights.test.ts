@@ -78,4 +78,66 @@ describe("weights", () => {
     expect(two.bytesMounted).toBeGreaterThan(70_000_000);
     expect(two.bytesSent).toBeLessThan(100_000);
   });
+
+  it("are published with other faces too, and with an SBOM and the provenance beside the image", async () => {
+    const { name, root, weights } = await heavyProject(engine, cache, 70_000_000);
+    const args = ["--also", "weights,modelcar", "--also", "modelpack", "--attest"];
+    const push = async () => {
+      const said = await modelship(
+        ["push", `${registry}/faces/${name}`, ...args, "--json", ...networkFlags],
+        { cwd: root, env: { XDG_CACHE_HOME: cache } },
+      );
+      expect(said.code, said.stderr).toBe(0);
+      return JSON.parse(said.stdout).pushed[0];
+    };
+    const pushed = await push();
+    const document = async (tag: string, kind = "manifests") =>
+      (await (
+        await fetch(`http://${registry}/v2/faces/${name}/${kind}/${tag}`, {
+          headers: {
+            accept: [
+              "application/vnd.oci.image.manifest.v1+json",
+              "application/vnd.oci.image.index.v1+json",
+              "application/vnd.docker.distribution.manifest.v2+json",
+            ].join(", "),
+          },
+        })
+      ).json()) as Manifest;
+    const layersOf = ({ layers = [] }: Manifest) => layers.map(({ digest }) => digest);
+    const own = layersOf(await document("1.0.0")).slice(-2);
+    expect(pushed.also.map((one: { reference: string }) => one.reference.split(":").at(-1))).toEqual([
+      "1.0.0-weights",
+      "1.0.0-modelcar",
+      "1.0.0-modelpack",
+    ]);
+    expect(layersOf(await document("1.0.0-weights")).slice(0, 2)).toEqual(own);
+    const modelcar = layersOf(await document("1.0.0-modelcar"));
+    expect(modelcar.slice(-3, -1)).toEqual(own);
+    expect(modelcar[0]).toBe(layersOf(await document("1.0.0"))[0]);
+    const modelpack = await document("1.0.0-modelpack");
+    expect(layersOf(modelpack)).toEqual(own);
+    expect(modelpack.artifactType).toBe("application/vnd.cncf.model.manifest.v1+json");
+    // Debian's registry has no list of referrers of its own.
+    const { manifests = [] } = await document(pushed.digest.replace(":", "-"));
+    expect(manifests.map(({ artifactType }) => artifactType).sort()).toEqual([
+      "application/spdx+json",
+      "application/vnd.in-toto+json",
+    ]);
+    const hash = createHash("sha256");
+    for await (const chunk of createReadStream(weights)) hash.update(chunk);
+    const digest = hash.digest("hex");
+    for (const { digest: referrer } of manifests) {
+      const [layer = ""] = layersOf(await document(referrer));
+      const text = JSON.stringify(await document(layer, "blobs"));
+      expect(text).toContain(digest);
+      expect(text).not.toContain(root);
+    }
+    expect(await push()).toMatchObject({ digest: pushed.digest, bytesSent: 0, attached: pushed.attached });
+  });
 });
+
+interface Manifest {
+  artifactType?: string;
+  layers?: { digest: string }[];
+  manifests?: { digest: string; artifactType: string }[];
+}

@@ -33,7 +33,7 @@ export async function engineImageShipment(name: string, options: BuildOptions): 
       const config = graftConfig(code.config, [], {});
       const manifest = graftManifest(code.manifest, config, []);
       await target.send(bytesBlob(config, { title: "Configuration", mediaType: manifest.config.mediaType }));
-      return manifest;
+      return { manifest, faces: [], documents: [] };
     },
   };
 }

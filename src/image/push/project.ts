@@ -8,6 +8,9 @@ import { graftManifest } from "../graft/manifest.js";
 import { modelLayers } from "../model-layers.js";
 import type { BuildOptions } from "../prepare.js";
 import { sendCode } from "./code.js";
+import { pushDocuments } from "./documents.js";
+import type { FaceKind } from "./face-kinds.js";
+import { sendFaces } from "./faces.js";
 import { type Shipment, stopping } from "./shipment.js";
 import { sendWeights } from "./weights.js";
 
@@ -15,7 +18,10 @@ import { sendWeights } from "./weights.js";
  * A project on its way to registries: the weights go straight from their files while the code image is built, its
  * layers follow as they are ready, then what names them all. The engine never holds the weights for it.
  */
-export async function projectShipment(options: BuildOptions): Promise<Shipment> {
+export async function projectShipment(
+  options: BuildOptions,
+  extras: { faces: readonly FaceKind[]; documents: boolean },
+): Promise<Shipment> {
   const opened = await openProject(options);
   const { project, content } = opened.prepared;
   const digests = await openDigests(options.env);
@@ -28,17 +34,22 @@ export async function projectShipment(options: BuildOptions): Promise<Shipment> 
     repository: project.config.image.repository,
     async ship(target) {
       const sendingCode = building.then(({ engine, image }) => sendCode(target, engine, image, options));
-      const [code, weights, { plan }] = await Promise.all([
+      const [code, weights, built] = await Promise.all([
         stopping(target, sendingCode),
         stopping(target, sendWeights(target, layers)),
         building,
       ]);
       await digests.save();
-      const config = graftConfig(code.config, weights, graftLabels(plan.key, weights));
+      const config = graftConfig(code.config, weights, graftLabels(built.plan.key, weights));
       const manifest = graftManifest(code.manifest, config, weights);
       const { mediaType } = manifest.config;
       await target.send(bytesBlob(config, { title: "Configuration", mediaType }));
-      return manifest;
+      const files = weights.flatMap((layer) => layer.files);
+      return {
+        manifest,
+        faces: await sendFaces(target, extras.faces, built, code, weights),
+        documents: extras.documents ? await pushDocuments(target, manifest.digest, built, files) : [],
+      };
     },
   };
 }

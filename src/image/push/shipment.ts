@@ -1,4 +1,6 @@
+import type { Attachment } from "../attest/attach.js";
 import type { GraftedManifest } from "../graft/manifest.js";
+import type { NamedFace } from "./faces.js";
 import type { Target } from "./target.js";
 
 /** Something that can be pushed to one registry after the other. */
@@ -11,7 +13,13 @@ export interface Shipment {
   ship(target: Target): Promise<Shipped>;
 }
 
-export type Shipped = Pick<GraftedManifest, "mediaType" | "body" | "digest">;
+export interface Shipped {
+  manifest: Pick<GraftedManifest, "mediaType" | "body" | "digest">;
+  /** What the same weights are published as besides. */
+  faces: readonly NamedFace[];
+  /** What is put beside the image. */
+  documents: readonly Attachment[];
+}
 
 /** A failure of one part stops the others that send to the same target. */
 export async function stopping<T>(target: Target, work: Promise<T>): Promise<T> {

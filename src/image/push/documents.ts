@@ -1,0 +1,81 @@
+import { readFile } from "node:fs/promises";
+import { packagePath, packageVersion } from "../../package.js";
+import { formatReference } from "../../registry/reference.js";
+import { type Attachment, provenanceAttachment, sbomAttachment } from "../attest/attach.js";
+import { provenanceStatement } from "../attest/provenance.js";
+import { installedOver, type PythonPackage, readRequirementsText } from "../attest/python-packages.js";
+import { spdxDocument } from "../attest/spdx.js";
+import { readUvLock } from "../attest/uv-lock.js";
+import type { CodeImageBuild } from "../code-image.js";
+import type { KeyedFile } from "../context.js";
+import type { WeightFile } from "../graft/model.js";
+import type { Target } from "./target.js";
+
+const prefix = "requirements/";
+
+/** The SBOM and the provenance of an image as it is pushed to one place. */
+export async function pushDocuments(
+  target: Target,
+  digest: string,
+  { prepared, plan, image }: CodeImageBuild,
+  weights: readonly WeightFile[],
+): Promise<Attachment[]> {
+  const { project, input } = prepared;
+  const { config } = project;
+  const { registry, repository } = target.reference;
+  const name = formatReference({ registry, repository });
+  const base = {
+    reference: plan.base.reference,
+    digest: plan.labels["org.opencontainers.image.base.digest"],
+  };
+  const tool = packageVersion();
+  const locked = input.requirements.kind === "uv" || hasHashes(input.requirements);
+  const sbom = spdxDocument({
+    image: { name, version: config.version, digest },
+    base,
+    weights,
+    packages: await packagesOf(plan.context, input.requirements),
+    locked,
+    systemPackages: config.system_packages,
+    created: image.labels["org.opencontainers.image.created"] ?? new Date(0).toISOString(),
+    tool,
+  });
+  const statement = provenanceStatement({
+    subject: { name, digest },
+    project: {
+      name: config.name,
+      version: config.version,
+      requirements: config.requirements,
+      platform: plan.platform,
+    },
+    tool: { version: tool, key: plan.key },
+    base,
+    revision: input.revision,
+    context: plan.context,
+    weights,
+  });
+  return [sbomAttachment(sbom), provenanceAttachment(statement)];
+}
+
+type Requirements = CodeImageBuild["prepared"]["input"]["requirements"];
+
+function hasHashes(requirements: Requirements): boolean {
+  return requirements.kind === "pip" && requirements.hashed;
+}
+
+/** The service's own packages, and the project's as far as its files name them. */
+async function packagesOf(
+  context: readonly KeyedFile[],
+  requirements: Requirements,
+): Promise<PythonPackage[]> {
+  const runtime = await readFile(packagePath("templates/service/python/requirements.txt"), "utf8");
+  const own = readRequirementsText("requirements.txt", new Map([["requirements.txt", runtime]]));
+  const texts = new Map<string, string>();
+  for (const { path, source } of context) {
+    if (!path.startsWith(prefix) || !/\.(txt|in|lock)$/.test(path) || !("file" in source)) continue;
+    texts.set(path.slice(prefix.length), await readFile(source.file, "utf8"));
+  }
+  if (requirements.kind === "uv") return installedOver(own, readUvLock(texts.get("uv.lock") ?? ""));
+  if (requirements.kind === "pip") return installedOver(own, readRequirementsText(requirements.file, texts));
+  return own;
+}
