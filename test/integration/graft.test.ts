@@ -39,7 +39,7 @@ async function filesIn(image: string, folder: string) {
       for await (const chunk of entry) hash.update(chunk as Buffer);
       const { name, mode = 0, uid, gid, mtime, type } = entry.header;
       const content = type === "file" ? { digest: hash.digest("hex"), mtime: mtime?.getTime() } : {};
-      files.set(name, { mode: mode & 0o777, uid, gid, ...content });
+      files.set(name.replace(/\/$/, ""), { mode: mode & 0o777, uid, gid, ...content });
     }
     return files;
   } finally {
@@ -67,7 +67,7 @@ describe("modelship build", () => {
       digest: createHash("sha256").update(weights).digest("hex"),
     });
     expect(files.get("model/factor.txt")).toMatchObject({ ...root, mode: 0o644, mtime: 0 });
-    expect(files.get("model/")).toMatchObject({ ...root, mode: 0o755 });
+    expect(files.get("model")).toMatchObject({ ...root, mode: 0o755 });
     const config = image?.config;
     expect(config).toMatchObject({ user: "10001:10001", workingDir: "/app", exposedPorts: ["8080/tcp"] });
     expect(config?.entrypoint).toEqual(code?.config.entrypoint);
