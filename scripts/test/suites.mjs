@@ -45,8 +45,9 @@ async function playground(env) {
   return await runVitest("service", { ...env, MODELSHIP_TEST_SERVICE_PYTHON: await servicePython() });
 }
 
-/** A real engine and a real registry. Containers are asked what the service's own tests ask. */
+/** A real engine and a real registry. Containers are asked what the service's own tests ask, skopeo what it reads of us. */
 async function integration(env) {
+  if (isDebianRoot()) await install("skopeo");
   return await runVitest("integration", { ...env, MODELSHIP_TEST_SERVICE_PYTHON: await servicePython() });
 }
 
