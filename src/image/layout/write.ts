@@ -10,6 +10,7 @@ import { writeError } from "../../weights/write-error.js";
 import { type ArchiveEntry, packed } from "../graft/thin-archive.js";
 import { dockerFiles, ociFiles } from "./archives.js";
 import type { LayoutImage, WriteLayoutOptions } from "./content.js";
+import { withOciTypes } from "./oci-types.js";
 import { writeFolder } from "./write-folder.js";
 
 export type LayoutKind = "oci-dir" | "oci-tar" | "docker-tar";
@@ -17,7 +18,7 @@ export type LayoutKind = "oci-dir" | "oci-tar" | "docker-tar";
 export interface WrittenLayout {
   /** Absolute. */
   path: string;
-  /** Of the image's manifest, or of its index. */
+  /** Of the image's manifest or index as it was written: one of Docker's types becomes one of OCI's. */
   digest: string;
   bytesWritten: number;
   /** Bytes of blobs that the folder had already. */
@@ -37,11 +38,12 @@ export async function writeLayout(
 ): Promise<WrittenLayout> {
   throwIfAborted(options.signal);
   const target = resolve(path);
+  const whole = kind === "docker-tar" ? image : withOciTypes(image);
   const written =
     kind === "oci-dir"
-      ? await writeFolder(target, image, options)
-      : await writeTar(target, kind === "oci-tar" ? ociFiles(image) : dockerFiles(image), options);
-  return { path: target, digest: digestOf(image.manifest.body), ...written };
+      ? await writeFolder(target, whole, options)
+      : await writeTar(target, kind === "oci-tar" ? ociFiles(whole) : dockerFiles(whole), options);
+  return { path: target, digest: digestOf(whole.manifest.body), ...written };
 }
 
 async function writeTar(

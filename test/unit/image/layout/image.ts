@@ -91,6 +91,37 @@ export async function indexImage(): Promise<{ image: LayoutImage; bytes: Map<str
   };
 }
 
+/** The same with the types that Docker had before OCI. */
+export function inDockerTypes(image: LayoutImage): LayoutImage {
+  const old = (text: string) =>
+    text
+      .replaceAll(`${layerType}+gzip`, "application/vnd.docker.image.rootfs.diff.tar.gzip")
+      .replaceAll(layerType, "application/vnd.docker.image.rootfs.diff.tar")
+      .replaceAll(
+        "application/vnd.oci.image.config.v1+json",
+        "application/vnd.docker.container.image.v1+json",
+      )
+      .replaceAll(manifestType, "application/vnd.docker.distribution.manifest.v2+json")
+      .replaceAll(indexType, "application/vnd.docker.distribution.manifest.list.v2+json");
+  const changed = new Map<string, Buffer>();
+  const manifests = (image.manifests ?? []).map(({ mediaType, body }) => {
+    const manifest = { mediaType: old(mediaType), body: Buffer.from(old(body.toString())) };
+    changed.set(digestOf(body), manifest.body);
+    return manifest;
+  });
+  let top = old(image.manifest.body.toString());
+  for (const [digest, body] of changed) {
+    const size = /"size":\d+/;
+    const at = top.indexOf(digest);
+    top = `${top.slice(0, at)}${digestOf(body)}${top.slice(at + digest.length).replace(size, `"size":${body.length}`)}`;
+  }
+  return {
+    ...image,
+    manifest: { mediaType: old(image.manifest.mediaType), body: Buffer.from(top) },
+    manifests,
+  };
+}
+
 export async function all(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
   const received: Buffer[] = [];
   for await (const chunk of chunks) received.push(Buffer.from(chunk));

@@ -8,7 +8,7 @@ import { type Layout, openLayout } from "../../../../src/image/layout/read.js";
 import { type LayoutKind, writeLayout } from "../../../../src/image/layout/write.js";
 import { digestOf } from "../../../../src/registry/manifest.js";
 import { folderWith } from "../../../setup/folder.js";
-import { all, indexImage, manifestType, smallImage, tarOf } from "./image.js";
+import { all, inDockerTypes, indexImage, manifestType, smallImage, tarOf } from "./image.js";
 
 async function opened(path: string): Promise<Layout> {
   const layout = await openLayout(path);
@@ -47,6 +47,23 @@ describe.each<LayoutKind>(["oci-dir", "oci-tar"])("an image in an %s", (kind) =>
     expect(layout.entries[0]?.descriptor.mediaType).toBe(image.manifest.mediaType);
     expect(await contents(layout)).toEqual(whole(bytes));
     expect(await readdir(join(path, ".."))).toEqual(["out"]);
+  });
+
+  it.each([
+    ["of one platform", smallImage],
+    ["of two platforms", indexImage],
+  ])("%s has OCI's types where it had Docker's, and the same blobs", async (_, make) => {
+    const { image } = await make();
+    const path = join(await folderWith({}), "out");
+    const written = await writeLayout(kind, path, inDockerTypes(image));
+    const layout = await opened(path);
+    const found = await contents(layout);
+    expect(found).toEqual(new Map([...found.keys()].map((digest) => [digest, digest])));
+    expect([...found.keys()]).toEqual(expect.arrayContaining(image.blobs.map(({ digest }) => digest)));
+    const [entry] = layout.entries;
+    expect(entry?.descriptor).toMatchObject({ digest: written.digest, mediaType: image.manifest.mediaType });
+    if (!entry) throw new Error("no entry");
+    expect((await layout.manifest(entry.descriptor)).body.toString()).not.toContain("vnd.docker");
   });
 
   it("is read from any place on", async () => {
