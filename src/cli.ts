@@ -40,6 +40,16 @@ const commands: readonly CommandEntry[] = [
     summary: "Show what an image in a registry is made of",
     load: () => import("./commands/inspect.js"),
   },
+  {
+    name: "sign",
+    summary: "Sign an image in a registry with a key",
+    load: () => import("./commands/sign.js"),
+  },
+  {
+    name: "verify",
+    summary: "Check an image in a registry against its digests, a key and this project",
+    load: () => import("./commands/verify.js"),
+  },
   { name: "ps", summary: "List the services that modelship started", load: () => import("./commands/ps.js") },
   { name: "logs", summary: "Show the logs of a service", load: () => import("./commands/logs.js") },
   {

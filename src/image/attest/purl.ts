@@ -9,8 +9,11 @@ export function dockerPurl(reference: string, digest: string | undefined): strin
   return `pkg:docker/${path}@${encodeURIComponent(version)}${where}`;
 }
 
+/** By the last part of the name; the rest of it, where there is any, says where the image is. */
 export function imagePurl(name: string, digest: string): string {
-  return `pkg:oci/${encodeURIComponent(name.toLowerCase())}@${encodeURIComponent(digest)}`;
+  const last = name.slice(name.lastIndexOf("/") + 1).toLowerCase();
+  const where = name.includes("/") ? `?repository_url=${encodeURIComponent(name)}` : "";
+  return `pkg:oci/${encodeURIComponent(last)}@${encodeURIComponent(digest)}${where}`;
 }
 
 export function pypiPurl(name: string, version: string | undefined): string {

@@ -93,7 +93,8 @@ export async function hasSignature(
   return false;
 }
 
-function readLayers(body: Buffer): LayerDescriptor[] {
+/** The layers of a manifest that anybody may have put there; what is no sound entry is passed over. */
+export function readLayers(body: Buffer): LayerDescriptor[] {
   try {
     const { layers } = JSON.parse(body.toString("utf8")) as { layers?: unknown };
     return Array.isArray(layers) ? layers.filter(isLayer) : [];

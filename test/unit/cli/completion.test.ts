@@ -48,7 +48,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
     [["modelship", "bu"], ["build"]],
     [
       ["modelship", "p"],
-      ["predict", "push", "ps"],
+      ["predict", "push", "pull", "ps"],
     ],
     [["modelship", "--js"], ["--json"]],
     [
@@ -64,6 +64,12 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
       ["bash", "zsh", "fish"],
     ],
     [["modelship", "help", "pus"], ["push"]],
+    [["modelship", "si"], ["sign"]],
+    [["modelship", "verify", "--im"], ["--image-only"]],
+    [
+      ["modelship", "sign", "--key", "req"],
+      ["request one.json", "request-dir"],
+    ],
     [
       ["modelship", "keys", ""],
       ["create", "list", "revoke"],
