@@ -9,7 +9,7 @@ interface Flags {
   base?: string;
   network?: string;
   also?: FaceKind[];
-  attest?: boolean;
+  attest: boolean;
 }
 
 const define: Define = (command, run) => {
@@ -21,7 +21,7 @@ const define: Define = (command, run) => {
       `Publish the weights, under tags of their own, as: ${faceKinds.join(", ")}`,
       kinds,
     )
-    .option("--attest", "Put an SBOM and the provenance beside the image")
+    .option("--no-attest", "Put no SBOM and no provenance beside the image")
     .option("--insecure", "Speak plain HTTP to a registry that is not on this machine")
     .option("--base <image>", "Base image, if the image has to be built first")
     .option("--network <mode>", "Network of the build's steps, if the image has to be built first")
@@ -36,7 +36,7 @@ const define: Define = (command, run) => {
           base: flags.base,
           network: flags.network,
           also: flags.also ?? [],
-          attest: flags.attest ?? false,
+          attest: flags.attest,
         });
         const sum = (field: "bytesSent" | "bytesSkipped" | "bytesMounted") =>
           pushed.reduce((total, one) => total + one[field], 0);

@@ -18,7 +18,7 @@ export interface PushOptions
   image?: string | undefined;
   /** What the weights are published as besides; a project's only. */
   also?: readonly FaceKind[];
-  /** Puts SBOM and provenance beside the image; a project's only. */
+  /** Puts SBOM and provenance beside a project's image. Default true. */
   attest?: boolean;
   /** Speak plain HTTP to registries that are not on this machine. */
   insecure?: boolean;
@@ -53,7 +53,7 @@ export async function pushProject(options: PushOptions): Promise<PushResult> {
   const targets = options.references.map(parseReference);
   for (const target of targets) refuseDigest(target);
   const shipment = await (options.image === undefined
-    ? projectShipment(options, { faces: options.also ?? [], documents: options.attest ?? false })
+    ? projectShipment(options, { faces: options.also ?? [], documents: options.attest ?? true })
     : engineImageShipment(options.image, options));
   const wanted = targets.length > 0 ? targets : [parseReference(shipment.repository ?? noRepository())];
   const pushed: PushedReference[] = [];
@@ -100,12 +100,9 @@ async function pushOne(
     }
     const { client } = target;
     const { mediaType, digest, size } = stored;
-    const attached = await attach(
-      client,
-      reference.repository,
-      { mediaType, digest, size },
-      documents,
-      options,
+    const subject = { mediaType, digest, size };
+    const attached = await attach(client, reference.repository, subject, documents, options).catch(
+      (error: unknown) => notAttached(error, options),
     );
     const also = [];
     for (const { kind, face } of faces) {
@@ -125,6 +122,18 @@ async function pushOne(
   } finally {
     target.close();
   }
+}
+
+/** The image is there and has its tag: what would have lain beside it is no reason to call the push a failure. */
+function notAttached(error: unknown, { report, signal }: PushOptions): [] {
+  throwIfAborted(signal);
+  if (!isUserError(error)) throw error;
+  report({
+    type: "warning",
+    message: `The image was pushed, its SBOM and provenance were not: ${error.message}`,
+    hint: "Push again later, or leave them out with --no-attest.",
+  });
+  return [];
 }
 
 function explained(error: unknown, { registry }: Reference): unknown {

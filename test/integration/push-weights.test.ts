@@ -81,7 +81,7 @@ describe("weights", () => {
 
   it("are published with other faces too, and with an SBOM and the provenance beside the image", async () => {
     const { name, root, weights } = await heavyProject(engine, cache, 70_000_000);
-    const args = ["--also", "weights,modelcar", "--also", "modelpack", "--attest"];
+    const args = ["--also", "weights,modelcar", "--also", "modelpack"];
     const push = async () => {
       const said = await modelship(
         ["push", `${registry}/faces/${name}`, ...args, "--json", ...networkFlags],

@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { inspectImage } from "../../docker/images.js";
 import { bytesBlob } from "../../registry/file-blob.js";
 import type { CodeImageBuild } from "../code-image.js";
@@ -40,13 +41,16 @@ async function faceOf(
   layers: readonly WeightLayer[],
 ): Promise<Face> {
   const { config } = prepared.project;
+  const { files, containerPath } = prepared.content.model;
+  // A model that is one file lies in a folder; that is what others look into.
+  const isFile = files.length === 1 && containerPath.endsWith(`/${files[0]?.path}`);
   const { os, architecture, variant } = code.config;
   const input = {
     name: config.name,
     version: config.version,
     created: image.labels["org.opencontainers.image.created"],
     platform: { os, architecture, variant },
-    modelFolder: prepared.content.model.containerPath,
+    modelFolder: isFile ? posix.dirname(containerPath) : containerPath,
     layers,
   };
   if (kind === "weights") return weightsImage(input);

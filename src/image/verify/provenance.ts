@@ -48,7 +48,7 @@ export function describeProvenance(
     return {
       status: needed ? "failed" : "skipped",
       message: "nothing is attached that says what the image was built from",
-      ...(needed && { hint: "Push the project with --attest; --image-only looks at the image alone." }),
+      ...(needed && { hint: "Push the project without --no-attest; --image-only looks at the image alone." }),
     };
   }
   const { name, version, modelship } = found.statement;
