@@ -30,27 +30,46 @@ function textOf(found: Inspection): string {
     ["Image", found.reference],
     [
       "Platform",
-      found.platforms.length > 1 ? `${found.platform} of ${found.platforms.join(", ")}` : found.platform,
+      found.platforms.length > 1
+        ? `${found.platform} of ${found.platforms.join(", ")}`
+        : (found.platform ?? "-"),
     ],
     ["Created", found.created ?? "-"],
     ["Size", `${formatBytes(found.size)}, of which model files ${formatBytes(found.weightsSize)}`],
     ["Base", [found.base.name ?? "-", found.base.digest].filter(Boolean).join("@")],
     ["User", found.user || "root"],
     ["Entrypoint", found.entrypoint.join(" ") || "-"],
+    ["Attached", attachedText(found.attached)],
   ];
-  const layers = found.layers.map(({ digest, size, createdBy }) => [
+  const layers = found.layers.map(({ digest, size, compression, createdBy }) => [
     digest.slice("sha256:".length, 19),
     formatBytes(size),
+    compression ?? "plain",
     clipped(createdBy.replace(/\s+/g, " ")),
   ]);
-  const weights = found.weights.map(({ path, size, digest }) => [path, formatBytes(size), digest]);
+  const weights = found.weights.map(({ path, size, digest }) => [
+    path,
+    size === null ? "-" : formatBytes(size),
+    digest,
+  ]);
   const labels = Object.entries(found.labels).sort(([one], [other]) => (one < other ? -1 : 1));
   return [
     table(facts),
-    table([["LAYER", "SIZE", "MADE BY"], ...layers]),
+    table([["LAYER", "SIZE", "FORM", "MADE BY"], ...layers]),
     ...(weights.length > 0 ? [table([["MODEL FILE", "SIZE", "DIGEST"], ...weights])] : []),
-    table([["LABEL", "VALUE"], ...labels]),
+    ...(labels.length > 0 ? [table([["LABEL", "VALUE"], ...labels])] : []),
   ].join("\n\n");
+}
+
+/** `2 × signature, SBOM, provenance`. */
+function attachedText(attached: Inspection["attached"]): string {
+  const names = { signature: "signature", sbom: "SBOM", provenance: "provenance", other: "other document" };
+  const texts = Object.entries(names).flatMap(([kind, name]) => {
+    const count = attached.filter((one) => one.kind === kind).length;
+    if (count === 0) return [];
+    return [count === 1 ? name : `${count} × ${name}`];
+  });
+  return texts.join(", ") || "nothing";
 }
 
 function clipped(text: string): string {

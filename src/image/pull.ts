@@ -1,16 +1,15 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { mkdir, realpath } from "node:fs/promises";
+import { resolve } from "node:path";
 import pLimit from "p-limit";
-import { throwIfAborted, UserError } from "../errors.js";
+import { interrupted, isUserError, UserError } from "../errors.js";
 import { RegistryClient } from "../registry/client.js";
-import { download, verified } from "../registry/download.js";
 import { formatReference, parseReference } from "../registry/reference.js";
 import type { Reporter } from "../reporter.js";
-import { isPlaced, placeFiles } from "../weights/place.js";
-import { type UnpackedFile, unpackLayer } from "../weights/unpack.js";
+import { PullStage } from "../weights/pull-stage.js";
 import { writeError } from "../weights/write-error.js";
 import { Label } from "./label-names.js";
-import { readImage } from "./remote/read.js";
+import { type FetchedFile, type FetchWeights, fetchWeights, placedFiles } from "./remote/fetch-weights.js";
+import { type RemoteManifest, readManifest } from "./remote/read.js";
 import { type RemoteWeights, weightsOf } from "./remote/weights.js";
 
 export interface PullOptions {
@@ -27,22 +26,13 @@ export interface PullOptions {
   signal?: AbortSignal | undefined;
 }
 
-export interface PulledFile {
-  /** Below the folder. */
-  path: string;
-  /** Bytes. */
-  size: number;
-  /** `sha256:<hex>` */
-  digest: string;
-}
-
 export interface PullResult {
   /** `name@sha256:...`: what the name stood for. */
   reference: string;
   digest: string;
   /** The folder, absolute. */
   to: string;
-  files: readonly PulledFile[];
+  files: readonly FetchedFile[];
   /** Of layers, over the wire. */
   bytesReceived: number;
   seconds: number;
@@ -52,123 +42,129 @@ const layersAtOnce = 4;
 
 /**
  * Brings an image's model files from its registry into a folder, without an engine. Each layer is verified before any
- * of its files gets its name; files that are there already, byte for byte, are not fetched again. Throws UserError.
+ * of its files gets its name; files that are there already, byte for byte, are not fetched again, and what a pull that
+ * broke off has left of a large one is gone on with. Throws UserError.
  */
 export async function pullWeights(options: PullOptions): Promise<PullResult> {
   const started = performance.now();
   const { env, insecure, signal } = options;
   const reference = parseReference(options.reference);
   const client = new RegistryClient(reference.registry, { env, insecure, signal });
-  const to = resolve(options.cwd, options.to);
   try {
-    const image = await readImage(client, reference, options.platform ?? ownPlatform());
-    const root = modelFolder(image.config.config?.Labels?.[Label.files]);
-    const weights = weightsOf(image);
+    const read = await readManifest(client, reference, options.platform ?? ownPlatform());
+    const weights = weightsOf(read);
     if (weights.length === 0) throw noWeights(formatReference(reference));
-    await mkdir(to, { recursive: true }).catch((error: unknown) => {
-      throw writeError(error, to);
-    });
-    const stage = await mkdtemp(join(to, ".modelship-pull-")).catch((error: unknown) => {
-      throw writeError(error, to);
-    });
-    try {
-      const pull = new Pull(client, reference.repository, { root, to, stage }, options);
-      const queue = pLimit(layersAtOnce);
-      const files = await Promise.all(weights.map((one, at) => queue(() => pull.layer(one, String(at)))));
-      const { registry, repository } = reference;
-      return {
-        reference: formatReference({ registry, repository, digest: image.digest }),
-        digest: image.digest,
-        to,
-        files: files.flat().sort((one, other) => (one.path < other.path ? -1 : 1)),
-        bytesReceived: pull.bytesReceived,
-        seconds: (performance.now() - started) / 1000,
-      };
-    } finally {
-      await rm(stage, { recursive: true, force: true });
-    }
+    const { registry, repository } = reference;
+    const to = await folderAt(resolve(options.cwd, options.to));
+    const pulled = await pullInto(to, { client, repository, root: modelFolder(read) }, weights, options);
+    return {
+      reference: formatReference({ registry, repository, digest: read.digest }),
+      digest: read.digest,
+      to: resolve(options.cwd, options.to),
+      ...pulled,
+      seconds: (performance.now() - started) / 1000,
+    };
   } finally {
     client.close();
   }
 }
 
-/** One image's layers on their way into one folder. */
-class Pull {
-  bytesReceived = 0;
-  private readonly client: RegistryClient;
-  private readonly repository: string;
-  private readonly place: { root: string; to: string; stage: string };
-  private readonly options: PullOptions;
-
-  constructor(client: RegistryClient, repository: string, place: Pull["place"], options: PullOptions) {
-    this.client = client;
-    this.repository = repository;
-    this.place = place;
-    this.options = options;
-  }
-
-  async layer({ layer, files, count }: RemoteWeights, name: string): Promise<PulledFile[]> {
-    const { report, signal } = this.options;
-    const { root, to, stage } = this.place;
-    throwIfAborted(signal);
-    const began = performance.now();
-    const id = `pull ${layer.digest}`;
-    report({
-      type: "task-started",
-      id,
-      title: files[0] && count === 1 ? files[0].path : `${count} model files`,
-    });
-    const ended = (outcome: "done" | "cached" | "failed") =>
-      report({ type: "task-ended", id, outcome, seconds: (performance.now() - began) / 1000 });
+async function pullInto(
+  to: string,
+  from: Omit<FetchWeights, "to" | "stage">,
+  weights: readonly RemoteWeights[],
+  options: PullOptions,
+): Promise<Pick<PullResult, "files" | "bytesReceived">> {
+  const stage = await PullStage.open(to);
+  const stop = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  const files = new Map<string, FetchedFile>();
+  let bytesReceived = 0;
+  let failure: unknown;
+  const queue = pLimit(layersAtOnce);
+  const pull = async (one: RemoteWeights) => {
+    if (signal.aborted) return;
     try {
-      const there = count === files.length ? await this.alreadyThere(files) : undefined;
-      if (there) {
-        ended("cached");
-        return there;
+      const pulled = await pullLayer({ ...from, to, stage }, one, options, signal);
+      bytesReceived += pulled.received;
+      for (const file of pulled.files) {
+        if (files.has(file.path)) throw twice(file.path);
+        files.set(file.path, file);
       }
-      const folder = join(stage, name);
-      await mkdir(folder);
-      let received = 0;
-      const bytes = download(this.client, layer, {
-        repository: this.repository,
-        signal,
-        onReceived: (more) => {
-          received += more;
-          this.bytesReceived += more;
-          report({ type: "task-progress", id, current: received, total: layer.size, unit: "bytes" });
-        },
-      });
-      const chunks = verified(bytes, layer, this.client.registry);
-      const unpacked = await unpackLayer(chunks, { root, stage: folder });
-      await placeFiles(to, unpacked);
-      ended("done");
-      return unpacked.map(({ path, size, digest }: UnpackedFile) => ({ path, size, digest }));
     } catch (error) {
-      ended("failed");
-      throw error;
+      failure ??= error;
+      stop.abort();
     }
-  }
+  };
+  // One failure stops the others, and nobody writes any more once it is told.
+  await Promise.all(weights.map((one) => queue(() => pull(one))));
+  if (options.signal?.aborted) failure ??= interrupted();
+  // A full disk is not left full of what may not be wanted any more.
+  const full = isUserError(failure) && failure.code === "disk_full";
+  await stage.close({ keep: failure !== undefined && !full });
+  if (failure !== undefined) throw failure;
+  const sorted = [...files.values()].sort((one, other) => (one.path < other.path ? -1 : 1));
+  return { files: sorted, bytesReceived };
+}
 
-  private async alreadyThere(files: RemoteWeights["files"]): Promise<PulledFile[] | undefined> {
-    const { root, to } = this.place;
-    const found: PulledFile[] = [];
-    for (const { path, size, digest } of files) {
-      const inside = path.startsWith(`/${root}/`) ? path.slice(root.length + 2) : path.split("/").at(-1);
-      const file = { path: inside ?? "", size, digest };
-      if (!(await isPlaced(to, file))) return undefined;
-      found.push(file);
-    }
-    return found;
+async function pullLayer(
+  fetch: FetchWeights,
+  weights: RemoteWeights,
+  { report }: PullOptions,
+  signal: AbortSignal,
+): Promise<{ files: FetchedFile[]; received: number }> {
+  const { layer, files, count } = weights;
+  const id = `pull ${layer.digest}`;
+  const began = performance.now();
+  report({ type: "task-started", id, title: titleOf(weights) });
+  const ended = (outcome: "done" | "cached" | "failed") =>
+    report({ type: "task-ended", id, outcome, seconds: (performance.now() - began) / 1000 });
+  try {
+    const there = count === files.length ? await placedFiles(fetch, weights) : undefined;
+    let received = 0;
+    const onProgress = (current: number, fresh: number) => {
+      received += fresh;
+      report({ type: "task-progress", id, current, total: layer.size, unit: "bytes" });
+    };
+    const pulled = there ?? (await fetchWeights(fetch, weights, { onProgress, signal }));
+    ended(there ? "cached" : "done");
+    return { files: pulled, received };
+  } catch (error) {
+    ended("failed");
+    throw error;
   }
 }
 
-/** `app/model`, of what the label says; an image of somebody else's may say anything. */
-function modelFolder(label: string | undefined): string {
-  return (label ?? "").replace(/^\/+|\/+$/g, "");
+function titleOf({ files, count, layer }: RemoteWeights): string {
+  const [first] = files;
+  if (first && count === 1) return first.path;
+  return count === undefined ? layer.digest : `${count} model files`;
+}
+
+/** The real folder; a link to it is the user's choice, and those in it are refused. */
+async function folderAt(path: string): Promise<string> {
+  try {
+    await mkdir(path, { recursive: true });
+    return await realpath(path);
+  } catch (error) {
+    throw writeError(error, path);
+  }
+}
+
+/** `app/model`, of what the image says; one of somebody else's may say anything, or nothing. */
+function modelFolder({ config, manifest }: RemoteManifest): string {
+  const said = config?.config?.Labels?.[Label.files] ?? manifest.annotations?.[Label.files];
+  return typeof said === "string" ? said.replace(/^\/+|\/+$/g, "") : "";
 }
 
 function ownPlatform(): string {
   return `linux/${process.arch === "x64" ? "amd64" : process.arch}`;
+}
+
+function twice(path: string): UserError {
+  return new UserError("registry_failed", `Two layers hold the model file ${path}.`, {
+    hint: "Do not use this image; push it again from its project.",
+  });
 }
 
 function noWeights(name: string): UserError {

@@ -22,18 +22,6 @@ export interface DownloadOptions {
 const mostBreaks = 5;
 const stride = 1024 * 1024;
 
-/** All bytes of a blob, verified. Throws UserError once they turn out to be others: use nothing before the end. */
-export function downloadBlob(
-  client: RegistryClient,
-  repository: string,
-  blob: Descriptor,
-  options: { onProgress?: (received: number) => void; signal?: AbortSignal | undefined } = {},
-): AsyncGenerator<Buffer> {
-  const { onProgress, signal } = options;
-  const bytes = download(client, blob, { repository, signal });
-  return verified(onProgress ? counted(bytes, onProgress) : bytes, blob, client.registry);
-}
-
 /**
  * The bytes of a blob, as they come, never more than asked for. A connection that breaks is taken up again where it
  * broke. Whether they are the right bytes shows `verified`.
@@ -102,18 +90,6 @@ async function* openAt(
 function startOf({ status, headers }: OpenAnswer): number {
   if (status === 200) return 0;
   return Number(/^bytes (\d+)-/.exec(headers["content-range"] ?? "")?.[1] ?? Number.NaN);
-}
-
-async function* counted(
-  bytes: AsyncIterable<Buffer>,
-  onProgress: (received: number) => void,
-): AsyncGenerator<Buffer> {
-  let received = 0;
-  for await (const chunk of bytes) {
-    received += chunk.length;
-    onProgress(received);
-    yield chunk;
-  }
 }
 
 /** Passes bytes on and ends in UserError `registry_failed` unless they are, to the last, what a descriptor names. */

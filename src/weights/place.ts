@@ -34,25 +34,25 @@ async function makeParents(folder: string, path: string): Promise<void> {
   }
 }
 
-/** Whether a file is there already, byte for byte. It is read whole where its size is right; a link is none. */
-export async function isPlaced(
+/** The size of a file that is there already, byte for byte; it is read whole where its size may be right. A link is none. */
+export async function placedSize(
   folder: string,
-  { path, size, digest }: { path: string; size: number; digest: string },
-): Promise<boolean> {
+  { path, size, digest }: { path: string; size?: number | undefined; digest: string },
+): Promise<number | undefined> {
   const file = join(folder, path);
-  if (!(await hasPlainParents(folder, path))) return false;
+  if (!(await hasPlainParents(folder, path))) return undefined;
   let handle: Awaited<ReturnType<typeof open>> | undefined;
   try {
     handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     const state = await handle.stat();
-    if (!state.isFile() || state.size !== size) return false;
+    if (!state.isFile() || (size !== undefined && state.size !== size)) return undefined;
     const hash = createHash("sha256");
     for await (const chunk of handle.createReadStream({ highWaterMark: 1024 * 1024, autoClose: false })) {
       hash.update(chunk as Buffer);
     }
-    return `sha256:${hash.digest("hex")}` === digest;
+    return `sha256:${hash.digest("hex")}` === digest ? state.size : undefined;
   } catch (error) {
-    if (systemCode(error) !== undefined) return false;
+    if (systemCode(error) !== undefined) return undefined;
     throw error;
   } finally {
     await handle?.close();

@@ -1,12 +1,13 @@
 import { posix } from "node:path";
+import { Annotation, fileAnnotations } from "../graft/manifest.js";
 import type { WeightLayer } from "../graft/model.js";
+import { Label } from "../label-names.js";
 import { describeBlob, type Face, type FaceInput, faceOf, manifestType, type SmallBlob } from "./face.js";
 
 /** CNCF ModelPack's types. https://github.com/modelpack/model-spec */
 const modelType = "application/vnd.cncf.model.manifest.v1+json";
 const modelConfigType = "application/vnd.cncf.model.config.v1+json";
 const weightType = "application/vnd.cncf.model.weight.v1.tar";
-const pathAnnotation = "org.cncf.model.filepath";
 
 const formats: Readonly<Record<string, string>> = {
   ".safetensors": "safetensors",
@@ -18,7 +19,7 @@ const formats: Readonly<Record<string, string>> = {
   ".tflite": "tflite",
 };
 
-export interface ModelPackInput extends Omit<FaceInput, "platform" | "modelFolder"> {
+export interface ModelPackInput extends Omit<FaceInput, "platform"> {
   /** Commit of the source. */
   revision?: string | undefined;
   /** Address of the source. */
@@ -27,7 +28,7 @@ export interface ModelPackInput extends Omit<FaceInput, "platform" | "modelFolde
 
 /** The weight layers as a model artifact, for tools that know models rather than images. */
 export function modelPack(input: ModelPackInput): Face {
-  const { name, version, created, revision, source, layers } = input;
+  const { name, version, created, revision, source, modelFolder, layers } = input;
   const format = formatOf(layers);
   const document = {
     descriptor: {
@@ -50,8 +51,9 @@ export function modelPack(input: ModelPackInput): Face {
       mediaType: weightType,
       size: layer.size,
       digest: layer.digest,
-      annotations: { [pathAnnotation]: pathOf(layer) },
+      annotations: { ...fileAnnotations(layer.files), [Annotation.path]: pathOf(layer) },
     })),
+    annotations: { [Label.files]: modelFolder },
   };
   return faceOf(manifest, config, []);
 }

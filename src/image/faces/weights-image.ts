@@ -1,5 +1,7 @@
 import { ociLayerType } from "../graft/family.js";
+import { fileAnnotations } from "../graft/manifest.js";
 import type { CodeImage, HistoryItem, ImageManifest, LayerDescriptor } from "../graft/model.js";
+import { Label } from "../label-names.js";
 import {
   configType,
   describeBlob,
@@ -52,7 +54,12 @@ export function modelcarImage(input: FaceInput, code: CodeImage, base: BaseImage
 function imageOn(ground: Ground, input: FaceInput): Face {
   const link = linkLayer(input.modelFolder);
   const linkBlob: SmallBlob | undefined = link && { mediaType: weightLayerType, bytes: link };
-  const weights = input.layers.map(({ digest, size }) => ({ mediaType: weightLayerType, size, digest }));
+  const weights = input.layers.map(({ digest, size, files }) => ({
+    mediaType: weightLayerType,
+    size,
+    digest,
+    annotations: fileAnnotations(files),
+  }));
   const own: LayerDescriptor[] = [...weights, ...(linkBlob ? [describeBlob(linkBlob)] : [])];
   const { os, architecture, variant } = input.platform;
   const labels = {
@@ -82,7 +89,7 @@ function imageOn(ground: Ground, input: FaceInput): Face {
     mediaType: manifestType,
     config: describeBlob(config),
     layers: [...ground.layers, ...own],
-    annotations: labels,
+    annotations: { ...labels, [Label.files]: input.modelFolder },
   };
   return faceOf(manifest, config, linkBlob ? [linkBlob] : []);
 }

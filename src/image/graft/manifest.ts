@@ -74,7 +74,8 @@ function weightDescriptor(layer: WeightLayer, family: Family): LayerDescriptor {
   return family === "oci" ? { ...descriptor, annotations: fileAnnotations(layer.files) } : descriptor;
 }
 
-function fileAnnotations(files: readonly WeightFile[]): Record<string, string> {
+/** What a weight layer holds, for whoever only has the manifest. */
+export function fileAnnotations(files: readonly WeightFile[]): Record<string, string> {
   const [first] = files;
   if (!first) return {};
   const name = posix.basename(first.path);

@@ -1,31 +1,51 @@
 import { UserError } from "../../errors.js";
 import type { RegistryClient } from "../../registry/client.js";
-import { download, verified } from "../../registry/download.js";
-import { isDigest, type Manifest } from "../../registry/manifest.js";
+import type { Manifest } from "../../registry/manifest.js";
+import { readDocument } from "../../registry/read-document.js";
 import { formatReference, type Reference } from "../../registry/reference.js";
 import { chooseImage, imageConfig, imageManifest, isIndex } from "../export/manifest.js";
-import type { CodeImage } from "../graft/model.js";
+import { familyTypes } from "../graft/family.js";
+import type { ConfigDocument, ImageManifest } from "../graft/model.js";
 
-/** An image as its registry has it; only documents were read. */
-export interface RemoteImage extends CodeImage {
+/** What a name stands for, as its registry has it; only documents were read. */
+export interface RemoteManifest {
+  manifest: ImageManifest;
+  /** `undefined` of what is no image: a model artifact has a configuration of its own kind. */
+  config: ConfigDocument | undefined;
   /** Of what the name stands for: the manifest, or an index of several. */
   digest: string;
   mediaType: string;
   /** Of the image itself. */
   manifestDigest: string;
-  /** What the index holds; one where there is none. */
+  /** What the index holds; at most one where there is none. */
   platforms: readonly string[];
+}
+
+export interface RemoteImage extends RemoteManifest {
+  config: ConfigDocument;
 }
 
 /** A configuration is a small document. */
 const largestConfig = 4 * 1024 * 1024;
+const configTypes: readonly string[] = [familyTypes.oci.config, familyTypes.docker.config];
 
-/** Reads what a name stands for. Of an index it is the image for `platform` (`linux/amd64`). */
+/** Reads the image that a name stands for. Of an index it is the image for `platform` (`linux/amd64`). */
 export async function readImage(
   client: RegistryClient,
   reference: Reference,
   platform: string,
 ): Promise<RemoteImage> {
+  const { config, ...read } = await readManifest(client, reference, platform);
+  if (!config) throw noImage(reference);
+  return { ...read, config };
+}
+
+/** The same of anything with a manifest. */
+export async function readManifest(
+  client: RegistryClient,
+  reference: Reference,
+  platform: string,
+): Promise<RemoteManifest> {
   const { repository } = reference;
   const top = await client.manifest(reference);
   const index = parsed(top, reference);
@@ -33,18 +53,19 @@ export async function readImage(
     ? await client.manifest({ repository, digest: chooseImage(index, platform, () => true) })
     : top;
   const manifest = imageManifest(parsed(single, reference), single.mediaType);
-  if (manifest.config.size > largestConfig || !isDigest(manifest.config.digest)) throw noImage(reference);
-  const chunks: Buffer[] = [];
-  const bytes = download(client, manifest.config, { repository });
-  for await (const chunk of verified(bytes, manifest.config, client.registry)) chunks.push(chunk);
-  const config = imageConfig(json(Buffer.concat(chunks), reference), manifest.layers.length);
+  const config = configTypes.includes(manifest.config.mediaType)
+    ? imageConfig(
+        json(await readDocument(client, repository, manifest.config, largestConfig), reference),
+        manifest.layers.length,
+      )
+    : undefined;
   return {
     manifest,
     config,
     digest: top.digest,
     mediaType: top.mediaType,
     manifestDigest: single.digest,
-    platforms: isIndex(index) ? platformsOf(index) : [platformOf(config)],
+    platforms: isIndex(index) ? platformsOf(index) : config ? [platformOf(config)] : [],
   };
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import { RegistryClient } from "../../../src/registry/client.js";
-import { download, downloadBlob } from "../../../src/registry/download.js";
+import { download, verified } from "../../../src/registry/download.js";
 import { digestOf } from "../../../src/registry/manifest.js";
 import { type FakeServer, type Handler, json, problem, serve } from "./fake-registry.js";
 
@@ -46,6 +46,12 @@ const sound =
     else response.write(bytes.subarray(from, end), () => response.destroy());
   };
 
+/** All of the blob, and only if it is the right one. */
+function whole(client: RegistryClient, onReceived?: (bytes: number) => void): AsyncGenerator<Buffer> {
+  const options = { repository, backoff: 1, ...(onReceived && { onReceived }) };
+  return verified(download(client, blob, options), blob, client.registry);
+}
+
 const blobRequests = (server: FakeServer) => server.seen.filter(({ url }) => url.includes("/blobs/")).length;
 
 async function all(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
@@ -57,12 +63,12 @@ async function all(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
 describe("a blob", () => {
   it("comes whole, and its bytes are counted", async () => {
     const { client } = await registryWith(sound());
-    let last = 0;
-    const onProgress = (received: number) => {
-      last = received;
+    let received = 0;
+    const onReceived = (length: number) => {
+      received += length;
     };
-    expect((await all(downloadBlob(client, repository, blob, { onProgress }))).equals(bytes)).toBe(true);
-    expect(last).toBe(bytes.length);
+    expect((await all(whole(client, onReceived))).equals(bytes)).toBe(true);
+    expect(received).toBe(bytes.length);
   });
 
   it("is gone on with where the connection broke", async () => {
@@ -96,7 +102,7 @@ describe("a blob", () => {
       if (asked++ === 0) return problem(response, 429, "TOOMANYREQUESTS", { "retry-after": "0" });
       sound()(from, request, response, raw);
     });
-    expect((await all(downloadBlob(client, repository, blob))).equals(bytes)).toBe(true);
+    expect((await all(whole(client))).equals(bytes)).toBe(true);
     expect(asked).toBe(2);
   });
 });
@@ -110,7 +116,7 @@ describe("refused is", () => {
       other[2_000_000] = (other[2_000_000] ?? 0) ^ 1;
       response.end(other);
     });
-    const error = await all(downloadBlob(client, repository, blob)).catch((thrown: unknown) => thrown);
+    const error = await all(whole(client)).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject(refusal);
     expect((error as Error).message).toContain(blob.digest);
   });
@@ -120,7 +126,7 @@ describe("refused is", () => {
       response.writeHead(200, { "content-length": String(bytes.length + 1) });
       response.end(Buffer.concat([bytes, Buffer.alloc(1)]));
     });
-    await expect(downloadBlob(client, repository, blob).next()).rejects.toMatchObject(refusal);
+    await expect(whole(client).next()).rejects.toMatchObject(refusal);
   });
 
   it("no more than the descriptor says of a body without an end", async () => {
@@ -131,7 +137,7 @@ describe("refused is", () => {
       response.on("drain", more);
       more();
     });
-    expect((await all(downloadBlob(client, repository, blob))).equals(bytes)).toBe(true);
+    expect((await all(whole(client))).equals(bytes)).toBe(true);
   });
 
   it("another part than was asked for", async () => {
@@ -152,6 +158,6 @@ describe("refused is", () => {
     const { client } = await registryWith((_from, _request, response) =>
       problem(response, 404, "BLOB_UNKNOWN"),
     );
-    await expect(all(downloadBlob(client, repository, blob))).rejects.toMatchObject(refusal);
+    await expect(all(whole(client))).rejects.toMatchObject(refusal);
   });
 });
