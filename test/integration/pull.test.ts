@@ -18,6 +18,8 @@ const digestOf = (bytes: Buffer) => `sha256:${createHash("sha256").update(bytes)
 /** Pushed once: name@digest, and how to pull it. */
 let name: string;
 let pushed: string;
+/** The same weights with other faces. */
+let also: string[];
 let root: string;
 beforeAll(async () => {
   name = `test-${randomBytes(4).toString("hex")}`;
@@ -31,9 +33,14 @@ beforeAll(async () => {
   };
   await mkdir(join(root, "model/deep/er"), { recursive: true });
   for (const [path, content] of Object.entries(files)) await writeFile(join(root, path), content);
-  const said = await modelship(["push", `${registry}/pull/${name}`, ...networkFlags], { cwd: root });
+  const faces = ["--also", "weights,modelcar,modelpack"];
+  const said = await modelship(["push", `${registry}/pull/${name}`, ...faces, ...networkFlags, "--json"], {
+    cwd: root,
+  });
   expect(said.code, said.stderr).toBe(0);
-  pushed = said.stdout.trim();
+  const result = JSON.parse(said.stdout);
+  pushed = result.reference;
+  also = result.pushed[0].also.map((one: { reference: string }) => one.reference);
 });
 afterAll(async () => {
   await rm(root, { recursive: true, force: true });
@@ -161,6 +168,19 @@ describe("modelship pull", () => {
     expect((await readdir(join(cwd, "weights"))).sort()).toEqual(["deep", "factor.txt", "large.bin"]);
   });
 
+  it("brings the same files from every face of the weights", async () => {
+    expect(also).toHaveLength(3);
+    for (const reference of also) {
+      const cwd = await folderWith({});
+      const said = await pull(reference, cwd);
+      expect(said.code, said.stderr).toBe(0);
+      const { files } = JSON.parse(said.stdout);
+      expect(files).toContainEqual({ path: "large.bin", size: large.length, digest: digestOf(large) });
+      expect(await readFile(join(cwd, "weights/deep/er/small.txt"), "utf8")).toBe("small");
+      expect(JSON.parse((await pull(reference, cwd)).stdout)).toMatchObject({ files, bytesReceived: 0 });
+    }
+  });
+
   it("goes on where the connection broke", async () => {
     const cwd = await folderWith({});
     let cuts = 3;
@@ -215,9 +235,13 @@ describe("modelship inspect", () => {
       expect.objectContaining({ path: "/app/model/large.bin", digest: digestOf(large) }),
     );
     expect(found.labels["dev.modelship.weights"]).toBe("baked");
+    const kinds = found.attached.map((one: { kind: string }) => one.kind).sort();
+    expect(kinds).toEqual(["provenance", "sbom"]);
     const text = (await modelship(["inspect", pushed], { cwd, env })).stdout;
     expect(text).toMatch(/^MODEL FILE/m);
     expect(text).toContain("/app/model/large.bin");
+    expect(text).toMatch(/^Attached +SBOM, provenance$/m);
+    expect(text).toMatch(/ plain +modelship weights /);
   });
 });
 
