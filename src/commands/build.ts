@@ -1,5 +1,6 @@
 import { Option } from "commander";
 import { UserError } from "../errors.js";
+import type { OutputOptions } from "../image/output.js";
 import type { BuildOptions } from "../image/prepare.js";
 import { formatBytes, formatDuration } from "../ui/format.js";
 import { type CommandContext, type Define, surroundings } from "./command.js";
@@ -18,7 +19,10 @@ interface Flags {
   bake: boolean;
   printDockerfile?: boolean;
   dryRun?: boolean;
+  output?: string;
 }
+
+const layoutKinds = ["oci-dir", "oci-tar", "docker-tar"] as const;
 
 const collect = (value: string, all: string[] = []) => [...all, value];
 
@@ -43,6 +47,7 @@ const define: Define = (command, run) => {
     .option("--ca-cert <file>", "PEM bundle that dependency installs trust")
     .option("--index-url <url>", "Package index to install from")
     .option("--no-bake", "Leave the model files out; `run` mounts them")
+    .option("--output <kind=path>", `Write the image to a place instead: ${layoutKinds.join(", ")}`)
     .addOption(new Option("--print-dockerfile", "Print the Dockerfile and stop").conflicts("dryRun"))
     .option("--dry-run", "Print the plan and stop")
     .action(
@@ -56,6 +61,15 @@ const define: Define = (command, run) => {
             return { json: { dockerfile: plan.dockerfile }, text: plan.dockerfile.trimEnd() };
           return { json: planDocument(plan), text: planText(plan, formatBytes) };
         }
+        if (flags.output !== undefined) {
+          const { outputImage } = await import("../image/output.js");
+          const written = await outputImage({ ...options, output: outputOf(flags.output) });
+          context.report({
+            type: "note",
+            message: `Wrote ${written.tags.join(", ")} · ${formatBytes(written.bytesWritten)} · ${formatDuration(written.seconds)}`,
+          });
+          return { json: { ...written }, text: written.path };
+        }
         const { id, tags, size, key, cached, seconds, steps } = await image.buildImage(options);
         const how = cached ? "nothing changed" : `${steps.cached} of ${steps.total} steps were cached`;
         context.report({
@@ -68,6 +82,16 @@ const define: Define = (command, run) => {
 };
 
 export default define;
+
+function outputOf(text: string): OutputOptions["output"] {
+  const at = text.indexOf("=");
+  const kind = layoutKinds.find((one) => one === text.slice(0, at));
+  const path = text.slice(at + 1);
+  if (kind && path !== "") return { kind, path };
+  throw new UserError("usage", `--output does not know "${text}".`, {
+    hint: `Write it as oci-tar=digits.tar; the kinds are ${layoutKinds.join(", ")}.`,
+  });
+}
 
 async function buildOptions(context: CommandContext, flags: Flags): Promise<BuildOptions> {
   const { parseSecret } = await import("../image/secrets.js");

@@ -1,3 +1,4 @@
+import { Option } from "commander";
 import { UserError } from "../errors.js";
 import { type FaceKind, faceKinds } from "../image/push/face-kinds.js";
 import { formatBytes, formatDuration, formatRate } from "../ui/format.js";
@@ -5,6 +6,7 @@ import { type Define, surroundings } from "./command.js";
 
 interface Flags {
   image?: string;
+  from?: string;
   insecure?: boolean;
   base?: string;
   network?: string;
@@ -22,6 +24,11 @@ const define: Define = (command, run) => {
       kinds,
     )
     .option("--no-attest", "Put no SBOM and no provenance beside the image")
+    .addOption(
+      new Option("--from <path>", "Push an OCI layout or a docker archive; no engine is asked").conflicts(
+        "image",
+      ),
+    )
     .option("--insecure", "Speak plain HTTP to a registry that is not on this machine")
     .option("--base <image>", "Base image, if the image has to be built first")
     .option("--network <mode>", "Network of the build's steps, if the image has to be built first")
@@ -32,6 +39,7 @@ const define: Define = (command, run) => {
           ...surroundings(context),
           references,
           image: flags.image,
+          from: flags.from,
           insecure: flags.insecure ?? false,
           base: flags.base,
           network: flags.network,

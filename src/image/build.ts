@@ -1,14 +1,11 @@
 import { inspectImage, tagImage } from "../docker/images.js";
 import { throwIfAborted } from "../errors.js";
 import type { Project } from "../project/load.js";
-import { openDigests } from "../weights/digests.js";
-import { openLayers } from "../weights/layer.js";
 import { type CodeImageBuild, codeImage, findByKey, openProject, restoreTags, tagged } from "./code-image.js";
 import type { ModelFiles } from "./context.js";
 import { graftedKey, graftLabels } from "./graft/labels.js";
-import type { KnownLayer } from "./graft/thin-archive.js";
 import { loadGrafted } from "./graft/thin-load.js";
-import { modelLayers } from "./model-layers.js";
+import { readWeights } from "./known-weights.js";
 import { type ImagePlan, planImage } from "./plan.js";
 import { type BuildOptions, prepareBuild } from "./prepare.js";
 import { defaultTags } from "./tags.js";
@@ -93,15 +90,4 @@ export async function buildImage(options: BuildOptions): Promise<BuildResult> {
     await code.undo();
     throw error;
   }
-}
-
-/** The weight layers with their digests: remembered, or read once. */
-async function readWeights(model: ModelFiles, { env, signal }: BuildOptions): Promise<KnownLayer[]> {
-  const digests = await openDigests(env);
-  const layers = await openLayers(modelLayers(model), digests);
-  const known = await Promise.all(
-    layers.map(async (blob) => ({ ...(await blob.known(signal ? { signal } : {})), blob })),
-  );
-  await digests.save();
-  return known;
 }

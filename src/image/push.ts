@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { isUserError, throwIfAborted, UserError } from "../errors.js";
 import { formatReference, parseReference, type Reference } from "../registry/reference.js";
@@ -6,6 +7,7 @@ import { attach } from "./attest/attach.js";
 import type { BuildOptions } from "./prepare.js";
 import { engineImageShipment } from "./push/engine-image.js";
 import type { FaceKind } from "./push/face-kinds.js";
+import { layoutShipment } from "./push/layout.js";
 import { projectShipment } from "./push/project.js";
 import type { Shipment } from "./push/shipment.js";
 import { type Moved, Target } from "./push/target.js";
@@ -16,6 +18,8 @@ export interface PushOptions
   references: readonly string[];
   /** Push this image of the engine as it is, instead of bringing the project's up to date. */
   image?: string | undefined;
+  /** Push what this folder or file holds, as `build --output` wrote it; no engine is asked. */
+  from?: string | undefined;
   /** What the weights are published as besides; a project's only. */
   also?: readonly FaceKind[];
   /** Puts SBOM and provenance beside a project's image. Default true. */
@@ -52,9 +56,27 @@ export async function pushProject(options: PushOptions): Promise<PushResult> {
   setFlagsFromString("--semi-space-growth-factor=1");
   const targets = options.references.map(parseReference);
   for (const target of targets) refuseDigest(target);
-  const shipment = await (options.image === undefined
-    ? projectShipment(options, { faces: options.also ?? [], documents: options.attest ?? true })
-    : engineImageShipment(options.image, options));
+  const shipment = await openShipment(options);
+  try {
+    const pushed = await pushAll(shipment, targets, options);
+    return { pushed, seconds: (performance.now() - started) / 1000 };
+  } finally {
+    await shipment.close?.();
+  }
+}
+
+function openShipment(options: PushOptions): Promise<Shipment> {
+  const { image, from } = options;
+  if (from !== undefined) return layoutShipment(resolve(options.cwd, from));
+  if (image !== undefined) return engineImageShipment(image, options);
+  return projectShipment(options, { faces: options.also ?? [], documents: options.attest ?? true });
+}
+
+async function pushAll(
+  shipment: Shipment,
+  targets: readonly Reference[],
+  options: PushOptions,
+): Promise<PushedReference[]> {
   const wanted = targets.length > 0 ? targets : [parseReference(shipment.repository ?? noRepository())];
   const pushed: PushedReference[] = [];
   for (const target of wanted) {
@@ -64,7 +86,7 @@ export async function pushProject(options: PushOptions): Promise<PushResult> {
     const mountFrom = before.map(({ repository }) => repository);
     pushed.push(await pushOne(shipment, reference, mountFrom, options));
   }
-  return { pushed, seconds: (performance.now() - started) / 1000 };
+  return pushed;
 }
 
 function refuseDigest(target: Reference): void {

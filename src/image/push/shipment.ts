@@ -11,6 +11,8 @@ export interface Shipment {
   repository: string | null;
   /** Sends everything but the tag; what comes back is what the tag will name. */
   ship(target: Target): Promise<Shipped>;
+  /** Lets go of what it reads from. */
+  close?(): Promise<void>;
 }
 
 export interface Shipped {
