@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 const isDefaultEngine = (process.env.MODELSHIP_TEST_ENGINE ?? "default") === "default";
 /** What other engines take no part in is tested once. */
-const withoutEngine = ["pull", "push-broken-off", "registry", "upload"].map(
+const withoutEngine = ["pull", "push-broken-off", "push-weights", "registry", "upload", "verify"].map(
   (name) => `test/integration/${name}.test.ts`,
 );
 
