@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract } from "tar-stream";
-import { isUserError, systemCode, UserError } from "../errors.js";
+import { UserError } from "../errors.js";
 import { pathBelow } from "./layer-path.js";
-import { isOfTheSystem, writeError } from "./write-error.js";
+import { writeError } from "./write-error.js";
 
 /** As tar-stream gives it; its declarations do not name the type. */
 type Entry = ReturnType<typeof extract> extends AsyncIterable<infer E> ? E : never;
@@ -45,7 +45,11 @@ export async function unpackLayer(
   options: UnpackOptions,
 ): Promise<UnpackedFile[]> {
   let broken: { error: unknown } | undefined;
+  let damaged: Error | undefined;
   const tar = extract();
+  tar.once("error", (error: Error) => {
+    damaged = error;
+  });
   const source = Readable.from(
     noting(layer, (error) => {
       broken = { error };
@@ -65,12 +69,11 @@ export async function unpackLayer(
     tar.destroy();
     await fed.catch(() => {});
     if (cause) throw cause.error;
-    throw isTarError(error)
-      ? new UserError("registry_failed", "A weight layer cannot be read.", {
-          why: `It is no tar as modelship writes it (${error.message}).`,
-          cause: error,
-        })
-      : error;
+    if (damaged === undefined) throw error;
+    throw new UserError("registry_failed", "A weight layer cannot be read.", {
+      why: `It is no tar as modelship writes it (${damaged.message}).`,
+      cause: damaged,
+    });
   }
 }
 
@@ -147,10 +150,4 @@ function refused(name: string, why: string): UserError {
     why: `${JSON.stringify(name.slice(0, 200))}: ${why}.`,
     hint: "Do not use this image; modelship makes no such layers.",
   });
-}
-
-/** The library throws errors of its own about the bytes; ours and the system's are something else. */
-function isTarError(error: unknown): error is Error {
-  if (!(error instanceof Error) || isUserError(error)) return false;
-  return !isOfTheSystem(systemCode(error) ?? "");
 }

@@ -29,6 +29,6 @@ export function writeError(error: unknown, file: string): unknown {
 }
 
 /** `ENOSPC` and its like; libraries have codes of their own. */
-export function isOfTheSystem(code: string): boolean {
+function isOfTheSystem(code: string): boolean {
   return /^E[A-Z0-9]+$/.test(code);
 }
