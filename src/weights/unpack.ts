@@ -64,11 +64,10 @@ export async function unpackLayer(
     await fed;
     return [...files.values()];
   } catch (error) {
-    // What the layer itself failed with comes first: the tar only notices that it ended. What fails from here on is our doing.
-    const cause = broken;
+    // What the layer itself failed with comes first: the tar only notices that it ended.
     tar.destroy();
     await fed.catch(() => {});
-    if (cause) throw cause.error;
+    if (broken) throw broken.error;
     if (damaged === undefined) throw error;
     throw new UserError("registry_failed", "A weight layer cannot be read.", {
       why: `It is no tar as modelship writes it (${damaged.message}).`,
@@ -136,12 +135,20 @@ async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Pr
   }
 }
 
+/** Passes bytes on and notes what they end with, but not what whoever reads them throws. */
 async function* noting(layer: AsyncIterable<Buffer>, note: (error: unknown) => void): AsyncGenerator<Buffer> {
+  const chunks = layer[Symbol.asyncIterator]();
   try {
-    yield* layer;
-  } catch (error) {
-    note(error);
-    throw error;
+    for (;;) {
+      const next = await chunks.next().catch((error: unknown) => {
+        note(error);
+        throw error;
+      });
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    await chunks.return?.();
   }
 }
 

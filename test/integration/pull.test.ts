@@ -2,13 +2,14 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { removeImage } from "../../src/docker/images.js";
 import { modelship } from "../setup/cli.js";
 import { imagesOf, networkFlags, testEngine } from "../setup/engine.js";
 import { folderWith } from "../setup/folder.js";
+import { smallDisk } from "../setup/small-engine.js";
 import { eventually } from "./engine.js";
 
 const registry = process.env.MODELSHIP_TEST_REGISTRY ?? "";
@@ -81,6 +82,30 @@ async function eventuallyStaged(cwd: string) {
   });
 }
 
+/** A registry that stops in the middle of the large layer, and stays silent. */
+async function stopsHalfway() {
+  let halfway = () => {};
+  const half = new Promise<void>((resolve) => {
+    halfway = resolve;
+  });
+  const reference = await between((url, response, onward) => {
+    if (!/\/blobs\//.test(url)) return false;
+    onward((answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      let sent = 0;
+      answer.on("data", (chunk: Buffer) => {
+        if (sent > 40_000_000) return;
+        sent += chunk.length;
+        response.write(chunk);
+        if (sent > 40_000_000) halfway();
+      });
+      answer.on("end", () => sent > 40_000_000 || response.end());
+    });
+    return true;
+  });
+  return { reference, half };
+}
+
 describe("modelship pull", () => {
   it("brings the model files without an engine, and the second time fetches none", async () => {
     const cwd = await folderWith({});
@@ -119,26 +144,7 @@ describe("modelship pull", () => {
 
   it("killed in the middle leaves no half file under its name, and the next one goes on", async () => {
     const cwd = await folderWith({});
-    // The registry stops in the middle of the large layer, and stays silent.
-    const reference = await between((url, response, onward) => {
-      if (!/\/blobs\//.test(url)) return false;
-      onward((answer) => {
-        response.writeHead(answer.statusCode ?? 502, answer.headers);
-        let sent = 0;
-        answer.on("data", (chunk: Buffer) => {
-          if (sent > 40_000_000) return;
-          sent += chunk.length;
-          response.write(chunk);
-          if (sent > 40_000_000) halfway();
-        });
-        answer.on("end", () => sent > 40_000_000 || response.end());
-      });
-      return true;
-    });
-    let halfway = () => {};
-    const half = new Promise<void>((resolve) => {
-      halfway = resolve;
-    });
+    const { reference, half } = await stopsHalfway();
     const killed = await modelship(["pull", reference, "--to", "weights"], {
       cwd,
       during: (child) => {
@@ -210,6 +216,28 @@ describe("modelship pull", () => {
     expect(said.code, said.stderr).toBe(1);
     expect(JSON.parse(said.stdout).error.code).toBe("registry_failed");
     expect(await readdir(join(cwd, "weights"))).toEqual([]);
+  });
+
+  // Only root can mount a disk that is full.
+  it.runIf(userInfo().uid === 0)("says so when the disk is full, and leaves it as it was", async () => {
+    const disk = smallDisk("30m");
+    onTestFinished(disk.remove);
+    const said = await pull(pushed, disk.path);
+    expect(said.code, said.stderr).toBe(1);
+    expect(JSON.parse(said.stdout).error).toMatchObject({ code: "disk_full", hint: expect.any(String) });
+    expect(await readdir(join(disk.path, "weights"))).not.toContain("large.bin");
+    expect(await readdir(join(disk.path, "weights"))).not.toContain(".modelship-pull");
+  });
+
+  it("interrupted leaves no half file under its name", async () => {
+    const cwd = await folderWith({});
+    const { reference, half } = await stopsHalfway();
+    const said = await modelship(["pull", reference, "--to", "weights"], {
+      cwd,
+      during: (child) => void half.then(() => child.kill("SIGINT")),
+    });
+    expect(said.code, said.stderr).toBe(130);
+    expect(await readdir(join(cwd, "weights"))).not.toContain("large.bin");
   });
 
   it("says that an image has no model files, and that there is no such image", async () => {

@@ -2,6 +2,7 @@ import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pack } from "tar-stream";
 import { describe, expect, it } from "vitest";
+import { UserError } from "../../../src/errors.js";
 import { placedSize, placeFiles } from "../../../src/weights/place.js";
 import { unpackLayer } from "../../../src/weights/unpack.js";
 import { folderWith } from "../../setup/folder.js";
@@ -66,6 +67,41 @@ describe("a weight layer", () => {
     await expect(unpackLayer(short(), { root: "app/model", stage: folder })).rejects.toMatchObject({
       code: "registry_failed",
     });
+  });
+
+  it("fails with what its source failed with", async () => {
+    const folder = await folderWith({});
+    const broken = new UserError("registry_failed", "The registry cannot be reached.");
+    async function* breaking() {
+      const tar = pack();
+      tar.entry({ name: "app/model/x" }, "x".repeat(2000));
+      for await (const chunk of tar) {
+        yield (chunk as Buffer).subarray(0, 1500);
+        break;
+      }
+      throw broken;
+    }
+    await expect(unpackLayer(breaking(), { root: "app/model", stage: folder })).rejects.toBe(broken);
+  });
+
+  it("fails with what the disk failed with, and its source is let go of", async () => {
+    const folder = await folderWith({});
+    let released = false;
+    async function* endless() {
+      const tar = pack();
+      tar.entry({ name: "app/model/x" }, "x".repeat(2000));
+      tar.finalize();
+      try {
+        for await (const chunk of tar) yield chunk as Buffer;
+      } finally {
+        released = true;
+      }
+    }
+    const stage = join(folder, "not-there");
+    await expect(unpackLayer(endless(), { root: "app/model", stage })).rejects.toMatchObject({
+      code: "file_failed",
+    });
+    expect(released).toBe(true);
   });
 
   it("does not follow a link that lies in the folder already", async () => {
