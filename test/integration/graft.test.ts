@@ -6,6 +6,12 @@ import { extract } from "tar-stream";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Engine } from "../../src/docker/client.js";
 import { findImagesByLabel, inspectImage } from "../../src/docker/images.js";
+import { loadGrafted } from "../../src/image/graft/thin-load.js";
+import type { BlobReading } from "../../src/registry/blob.js";
+import { silent } from "../../src/reporter.js";
+import { openDigests } from "../../src/weights/digests.js";
+import { type Layer, openLayers } from "../../src/weights/layer.js";
+import { planLayers } from "../../src/weights/layers.js";
 import { modelship, when } from "../setup/cli.js";
 import { cleanImagesOf, imagesOf, networkFlags, testEngine } from "../setup/engine.js";
 import { smallProject } from "../setup/project.js";
@@ -88,6 +94,59 @@ describe("modelship build", () => {
     const other = await build();
     expect(other.key).not.toBe(edited.key);
     expect((await inspectImage(engine, other.id))?.layers.at(-2)).toBe(after?.layers.at(-2));
+  });
+
+  it("keeps the health check of the code image", async () => {
+    const { name, build } = await project();
+    const { id } = await build();
+    const checks = await Promise.all(
+      [`${name}:code`, id].map(async (image) => {
+        const container = await engine.docker.createContainer({ Image: image });
+        try {
+          const { Config } = await container.inspect();
+          return (Config as { Healthcheck?: { Test?: string[] } }).Healthcheck?.Test;
+        } finally {
+          await container.remove({ force: true });
+        }
+      }),
+    );
+    expect(checks[0]).toContain("modelship_service.health");
+    expect(checks[1]).toEqual(checks[0]);
+  });
+
+  it("an interrupt leaves neither image nor tag, also once the engine has all of the archive", async () => {
+    const { name, root, build } = await project();
+    const { id } = await build("--no-bake");
+    const code = await inspectImage(engine, id);
+    if (!code) throw new Error("the code image is not there");
+    const file = join(root, "model/large.bin");
+    const plans = planLayers([{ path: "app/model/large.bin", file, size: weights.length, mode: 0o644 }]);
+    const layers = await openLayers(plans, await openDigests({ XDG_CACHE_HOME: root }));
+    const interrupt = new AbortController();
+    const load = async (tag: string, open: (layer: Layer) => BlobReading, signal?: AbortSignal) => {
+      const known = layers.map(async (layer) => {
+        const { title, mediaType, size, digest, identity } = layer;
+        return {
+          ...(await layer.known()),
+          blob: { title, mediaType, size, digest, identity, open: () => open(layer) },
+        };
+      });
+      const options = { labels: { tag }, tags: [`${name}:${tag}`], report: silent, signal };
+      return loadGrafted(engine, code, await Promise.all(known), options);
+    };
+    /** Interrupts shortly after the last byte was read. */
+    const last = (layer: Layer): BlobReading => ({
+      digest: Promise.resolve(layer.digest ?? ""),
+      async *[Symbol.asyncIterator]() {
+        yield* layer.open();
+        setTimeout(() => interrupt.abort(), 100);
+      },
+    });
+    await expect(load("interrupted", last, interrupt.signal)).rejects.toMatchObject({ code: "interrupted" });
+    // A whole load takes longer than what an engine could still be doing for the first one.
+    const whole = await load("whole", (layer) => layer.open());
+    expect(await inspectImage(engine, `${name}:interrupted`)).toBeUndefined();
+    expect((await imagesOf(engine, name)).map((image) => image.id).sort()).toEqual([id, whole].sort());
   });
 
   it("a file that changes while it is loaded leaves neither image nor tag", async () => {

@@ -19,14 +19,10 @@ export interface KnownLayer extends WeightLayer {
 }
 
 /** `docker save`'s form, less the layers that the engine has: it never opens those whose chain it knows. */
-export function dockerArchive(
-  config: Buffer,
-  layers: readonly KnownLayer[],
-  tags: readonly string[],
-): ArchiveEntry[] {
+export function dockerArchive(config: Buffer, layers: readonly KnownLayer[]): ArchiveEntry[] {
   const { rootfs } = JSON.parse(config.toString("utf8")) as { rootfs: { diff_ids: string[] } };
   const configName = `${hex(digestOf(config))}.json`;
-  const list = [{ Config: configName, RepoTags: tags, Layers: rootfs.diff_ids.map(layerName) }];
+  const list = [{ Config: configName, RepoTags: null, Layers: rootfs.diff_ids.map(layerName) }];
   return [
     { name: configName, content: config },
     ...layers.map(({ digest, blob }) => ({ name: layerName(digest), content: blob })),
@@ -39,17 +35,12 @@ export function ociArchive(
   manifest: ImageManifest,
   config: Buffer,
   layers: readonly KnownLayer[],
-  tag: string,
 ): { entries: ArchiveEntry[]; digest: string } {
   const { mediaType, body, digest } = graftManifest(manifest, config, layers);
-  const annotations = {
-    "io.containerd.image.name": tag,
-    "org.opencontainers.image.ref.name": tag.slice(tag.lastIndexOf(":") + 1),
-  };
   const index = {
     schemaVersion: 2,
     mediaType: familyTypes.oci.index,
-    manifests: [{ mediaType, digest, size: body.length, annotations }],
+    manifests: [{ mediaType, digest, size: body.length }],
   };
   const entries = [
     { name: "oci-layout", content: Buffer.from(JSON.stringify({ imageLayoutVersion: "1.0.0" })) },
@@ -63,10 +54,10 @@ export function ociArchive(
 
 /**
  * The manifest of an image by what its layers are when they are unpacked: by that Podman finds those that it has. It
- * does not look at their sizes, which nobody knows.
+ * does not look at their sizes, which nobody knows. In Docker's family, as OCI has no health checks.
  */
 export function unpackedManifest({ rootfs }: ConfigDocument): ImageManifest {
-  const { manifest, config, layer } = familyTypes.oci;
+  const { manifest, config, layer } = familyTypes.docker;
   const described = (mediaType: string, digest: string): Descriptor => ({ mediaType, digest, size: 1 });
   return {
     schemaVersion: 2,

@@ -1,7 +1,7 @@
 import type { Engine } from "../../docker/client.js";
 import { type ImageFacts, inspectImage, removeImage, tagImage } from "../../docker/images.js";
 import { loadImage } from "../../docker/load.js";
-import { isUserError, UserError } from "../../errors.js";
+import { isUserError, throwIfAborted, UserError } from "../../errors.js";
 import { digestOf } from "../../registry/manifest.js";
 import { type Reporter, silent, task } from "../../reporter.js";
 import { exportManifest } from "../export.js";
@@ -35,16 +35,15 @@ export async function loadGrafted(
   options: GraftOptions,
 ): Promise<string> {
   const { tags, report, signal } = options;
-  const [first = "modelship-graft:latest"] = tags;
-  const thin = await thinImage(engine, code, layers, { ...options, first });
+  const thin = await thinImage(engine, code, layers, options);
   const there = await inspectImage(engine, thin.id);
   if (!there) {
-    await task(report, "graft", "Add the model files", () =>
-      loadImage(engine, packed(thin.entries), { report: silent, signal }),
-    ).catch(async (error: unknown) => {
-      if (isUserError(error)) await removeImage(engine, thin.id).catch(() => false);
-      throw error;
-    });
+    await task(report, "graft", "Add the model files", () => load(engine, thin, signal)).catch(
+      async (error: unknown) => {
+        if (isUserError(error)) await removeImage(engine, thin.id).catch(() => false);
+        throw error;
+      },
+    );
   }
   const image = await inspectImage(engine, thin.id);
   if (!image) {
@@ -54,6 +53,32 @@ export async function loadGrafted(
   }
   for (const tag of tags) await tagImage(engine, image.id, tag);
   return image.id;
+}
+
+/** How long an engine that has all of the archive may take to say so after Ctrl-C. */
+const patience = 5_000;
+
+/**
+ * An engine that has the whole archive makes the image whoever is still there: an interrupt waits for it, so that the
+ * image can be removed again.
+ */
+async function load(engine: Engine, thin: ThinImage, signal: AbortSignal | undefined): Promise<void> {
+  const archive = packed(thin.entries);
+  const given = new AbortController();
+  let waiting: NodeJS.Timeout | undefined;
+  const stop = () => {
+    if (archive.readableEnded) waiting = setTimeout(() => given.abort(), patience);
+    else given.abort();
+  };
+  throwIfAborted(signal);
+  signal?.addEventListener("abort", stop, { once: true });
+  try {
+    await loadImage(engine, archive, { report: silent, signal: given.signal });
+    throwIfAborted(signal);
+  } finally {
+    clearTimeout(waiting);
+    signal?.removeEventListener("abort", stop);
+  }
 }
 
 interface ThinImage {
@@ -66,18 +91,18 @@ async function thinImage(
   engine: Engine,
   code: ImageFacts,
   layers: readonly KnownLayer[],
-  { labels, first, signal }: GraftOptions & { first: string },
+  { labels, signal }: GraftOptions,
 ): Promise<ThinImage> {
   if (engine.info.store === "containerd") {
     const exported = await exportManifest(engine, code, { report: silent, signal });
     if (!exported) throw new UserError("failed", "The engine does not tell what the code image is made of.");
     const config = graftConfig(exported.config, layers, labels);
-    const { entries, digest } = ociArchive(exported.manifest, config, layers, first);
+    const { entries, digest } = ociArchive(exported.manifest, config, layers);
     return { id: digest, entries };
   }
   const document = await codeConfig(engine, code);
   const config = graftConfig(document, layers, labels);
   const id = digestOf(config);
-  if (engine.info.kind !== "podman") return { id, entries: dockerArchive(config, layers, [first]) };
-  return { id, entries: ociArchive(unpackedManifest(document), config, layers, first).entries };
+  if (engine.info.kind !== "podman") return { id, entries: dockerArchive(config, layers) };
+  return { id, entries: ociArchive(unpackedManifest(document), config, layers).entries };
 }
