@@ -2,9 +2,16 @@ import { defineConfig } from "vitest/config";
 
 const isDefaultEngine = (process.env.MODELSHIP_TEST_ENGINE ?? "default") === "default";
 /** What other engines take no part in is tested once. */
-const withoutEngine = ["pull", "push-broken-off", "push-weights", "registry", "upload", "verify"].map(
-  (name) => `test/integration/${name}.test.ts`,
-);
+const withoutEngine = [
+  "layout",
+  "output",
+  "pull",
+  "push-broken-off",
+  "push-weights",
+  "registry",
+  "upload",
+  "verify",
+].map((name) => `test/integration/${name}.test.ts`);
 
 /**
  * unit: no daemon, no network. dev: Python and a package index, no engine.
