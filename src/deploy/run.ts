@@ -136,7 +136,8 @@ async function planContainer(
     gpus: options.gpus,
     readOnly: options.readOnly,
     init: true,
-    openFiles,
+    // Podman gives a container what its service has, and keeps the port of one whose limit could not be raised.
+    openFiles: engine.info.kind === "podman" ? undefined : openFiles,
   };
 }
 
