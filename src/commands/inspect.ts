@@ -47,10 +47,10 @@ function textOf(found: Inspection): string {
     compression ?? "plain",
     clipped(createdBy.replace(/\s+/g, " ")),
   ]);
-  const weights = found.weights.map(({ path, size, digest }) => [
+  const weights = found.weights.map(({ path, size, digest, layer }) => [
     path,
     size === null ? "-" : formatBytes(size),
-    digest,
+    digest ?? `in the layer ${layer}`,
   ]);
   const labels = Object.entries(found.labels).sort(([one], [other]) => (one < other ? -1 : 1));
   return [

@@ -40,8 +40,8 @@ export interface Inspection {
   entrypoint: readonly string[];
   base: { name: string | null; digest: string | null };
   layers: readonly InspectedLayer[];
-  /** `size` is `null` where only the history tells of a file. */
-  weights: readonly { path: string; size: number | null; digest: string }[];
+  /** `size` is `null` where only the history tells of a file, `digest` where its layer's stands for it. */
+  weights: readonly { path: string; size: number | null; digest: string | null; layer: string }[];
   attached: readonly Attached[];
   labels: Readonly<Record<string, string>>;
 }
@@ -84,7 +84,14 @@ export async function inspectRemote(options: InspectOptions): Promise<Inspection
         createdBy: steps[at]?.created_by ?? "",
         weights: grafted.has(digest),
       })),
-      weights: weights.flatMap(({ files }) => files.map((file) => ({ ...file, size: file.size ?? null }))),
+      weights: weights.flatMap(({ layer, files }) =>
+        files.map(({ path, size, digest }) => ({
+          path,
+          size: size ?? null,
+          digest: digest ?? null,
+          layer: layer.digest,
+        })),
+      ),
       attached: await attachedTo(client, repository, [image.digest, image.manifestDigest]),
       labels,
     };

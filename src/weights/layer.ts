@@ -3,16 +3,25 @@ import { basename } from "node:path";
 import type { Blob, BlobReading } from "../registry/blob.js";
 import type { Digests } from "./digests.js";
 import { changed } from "./identity.js";
-import type { LayerPlan, PlannedFile, WeightFile, WeightLayer } from "./layers.js";
-import { inTurn, read, readThrough, type Watch } from "./reading.js";
+import type { DigestedFile, LayerPlan, PlannedFile, WeightFile, WeightLayer } from "./layers.js";
+import { inTurn, type Learned, read, readThrough, type Watch } from "./reading.js";
 import { type KnownFile, lookAt } from "./tape.js";
 import { tarParts } from "./tar.js";
 
 /** A planned file as it is now. */
 type LayerFile = PlannedFile & KnownFile;
 
+export interface OpenOptions {
+  /** Learns the own digest of a file that has a layer to itself too, which costs as much as the layer's. */
+  ownDigests?: boolean;
+}
+
 /** The layers of these plans, with what is remembered of them. Throws UserError `file_failed`, naming the file. */
-export function openLayers(plans: readonly LayerPlan[], digests: Digests): Promise<Layer[]> {
+export function openLayers(
+  plans: readonly LayerPlan[],
+  digests: Digests,
+  options: OpenOptions = {},
+): Promise<Layer[]> {
   return Promise.all(
     plans.map(async (plan) => {
       const files = await Promise.all(
@@ -22,7 +31,7 @@ export function openLayers(plans: readonly LayerPlan[], digests: Digests): Promi
           return { ...file, ...found };
         }),
       );
-      return new Layer(plan, files, digests);
+      return new Layer(plan, files, digests, options);
     }),
   );
 }
@@ -37,20 +46,26 @@ export class Layer implements Blob {
   private readonly name: string;
   private readonly contents: readonly LayerFile[];
   private readonly digests: Digests;
-  private learned: { digest: string; files: readonly string[] } | undefined;
+  /** Whether a reading learns what the files' own digests are. */
+  private readonly wantsFiles: boolean;
+  private wholeDigest: string | undefined;
+  private readonly own = new Map<KnownFile, string>();
 
-  constructor(plan: LayerPlan, files: readonly LayerFile[], digests: Digests) {
+  constructor(
+    plan: LayerPlan,
+    files: readonly LayerFile[],
+    digests: Digests,
+    { ownDigests = false }: OpenOptions = {},
+  ) {
     const [first] = files;
     this.title = files.length === 1 && first ? basename(first.path) : `${files.length} model files`;
     this.plan = plan;
     this.contents = files;
     this.digests = digests;
+    this.wantsFiles = ownDigests || files.length > 1;
     this.name = `layer:${hashOf(files.map(({ path, file }) => [path, file]))}`;
     this.identity = hashOf(files.map(({ path, mode, identity }) => [path, mode, identity]));
-    const remembered = digests.recall(this.name, this.identity);
-    if (remembered?.files?.length === files.length) {
-      this.learned = { digest: remembered.digest, files: remembered.files };
-    }
+    this.recall();
   }
 
   get size(): number {
@@ -58,57 +73,70 @@ export class Layer implements Blob {
   }
 
   get digest(): string | undefined {
-    return this.learned?.digest;
+    return this.wholeDigest;
   }
 
-  /** The files with their digests, once these are known. */
-  get files(): readonly WeightFile[] | undefined {
-    const { learned } = this;
-    if (!learned) return undefined;
-    return this.contents.map(({ path, size }, index) => ({
-      path: `/${path}`,
-      size,
-      digest: learned.files[index] ?? "",
-    }));
-  }
-
-  /** A complete reading without a known digest finds it, and those of the files, and remembers them. */
+  /** A complete reading without a known digest finds it, and those of the files that are wanted, and remembers them. */
   open(from = 0): BlobReading {
-    const before = new Map<KnownFile, string>();
-    if (!this.learned) {
-      for (const file of this.contents) {
-        const remembered = this.digests.recall(file.file, file.identity);
-        if (remembered) before.set(file, remembered.digest);
-      }
-    }
     return read(tarParts(this.contents), {
       from,
       digest: this.digest,
-      wanted: (file) => !before.has(file),
-      learn: ({ digest, files, settled }) => this.learn(digest, new Map([...before, ...files]), settled),
+      wanted: (file) => this.wantsFiles && !this.own.has(file),
+      learn: (learned) => this.learn(learned),
     });
   }
 
-  /** The digests, remembered or from one reading; a few layers are read at once. */
+  /** The digest, remembered or from one reading; a few layers are read at once. */
   async known(watch: Watch = {}): Promise<WeightLayer> {
     await inTurn(async () => {
-      if (!this.learned) await readThrough(this.open(), watch);
+      if (this.digest === undefined) await readThrough(this.open(), watch);
     });
-    const { digest, files, size } = this;
-    if (digest === undefined || files === undefined) throw new Error("a layer was read and not learned");
-    return { digest, size, files };
+    const { digest, size } = this;
+    if (digest === undefined) throw new Error("a layer was read and not learned");
+    return { digest, size, files: this.contents.map((file) => this.describe(file)) };
   }
 
-  private async learn(
-    digest: string,
-    found: ReadonlyMap<KnownFile, string>,
-    settled: boolean,
-  ): Promise<void> {
-    const files = this.contents.flatMap((file) => found.get(file) ?? []);
-    this.learned = { digest, files };
+  /** The files with their own digests; what no reading has learned is read. */
+  async digestedFiles(): Promise<DigestedFile[]> {
+    return Promise.all(
+      this.contents.map(async (file) => {
+        const digest = this.own.get(file) ?? (await this.digests.of(file.file));
+        this.own.set(file, digest);
+        return { ...this.describe(file), digest };
+      }),
+    );
+  }
+
+  /** A file that has the layer to itself goes by the layer's digest, so that an image is the same however it is made. */
+  private describe(file: LayerFile): WeightFile {
+    const { path, size } = file;
+    const digest = this.contents.length > 1 ? this.own.get(file) : undefined;
+    return { path: `/${path}`, size, ...(digest !== undefined && { digest }) };
+  }
+
+  private recall(): void {
+    const remembered = this.digests.recall(this.name, this.identity);
+    const { files = [] } = remembered ?? {};
+    for (const [index, file] of this.contents.entries()) {
+      const digest = files[index] ?? this.digests.recall(file.file, file.identity)?.digest;
+      if (digest !== undefined) this.own.set(file, digest);
+    }
+    const isWhole = this.contents.length === 1 || files.length === this.contents.length;
+    if (remembered && isWhole) this.wholeDigest = remembered.digest;
+  }
+
+  private async learn({ digest, files: hashed, settled }: Learned): Promise<void> {
+    for (const [file, own] of hashed) this.own.set(file, own);
+    this.wholeDigest = digest;
     if (!settled) return;
-    for (const [file, own] of found) this.digests.rememberFile(file, own);
-    this.digests.remember(this.name, { identity: this.identity, digest, files });
+    for (const [file, own] of hashed) this.digests.rememberFile(file, own);
+    const files = this.contents.flatMap((file) => this.own.get(file) ?? []);
+    const { identity } = this;
+    this.digests.remember(this.name, {
+      identity,
+      digest,
+      ...(files.length === this.contents.length && { files }),
+    });
     await this.digests.save();
   }
 }

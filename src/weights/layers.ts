@@ -29,9 +29,12 @@ export interface WeightFile {
   path: string;
   /** Bytes. */
   size: number;
-  /** `sha256:<hex>` of the file itself. */
-  digest: string;
+  /** `sha256:<hex>` of the file itself. A file that has a layer to itself may do without: the layer's digest tells it. */
+  digest?: string | undefined;
 }
+
+/** A file of the weights whose own digest is known. */
+export type DigestedFile = WeightFile & { digest: string };
 
 /** From here on a file is a layer of its own: it is sent beside the others, and alone when it alone changes. */
 const largeBytes = 64 * 1024 * 1024;

@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { lstat, mkdir, open, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { systemCode, UserError } from "../errors.js";
+import { tarParts } from "./tar.js";
 import type { UnpackedFile } from "./unpack.js";
 import { writeError } from "./write-error.js";
 
@@ -34,11 +35,23 @@ async function makeParents(folder: string, path: string): Promise<void> {
   }
 }
 
-/** The size of a file that is there already, byte for byte; it is read whole where its size may be right. A link is none. */
-export async function placedSize(
+export interface PlacedFile {
+  /** Bytes. */
+  size: number;
+  /** `sha256:<hex>` of the file. */
+  digest: string;
+  /** `sha256:<hex>` of the layer that it would be by itself, where that was asked for. */
+  layer: string | undefined;
+}
+
+/**
+ * A file that is there already; it is read whole where its size may be right. A link is none. `inLayer` is its absolute
+ * path in the container, where it may have a layer to itself.
+ */
+export async function readPlaced(
   folder: string,
-  { path, size, digest }: { path: string; size?: number | undefined; digest: string },
-): Promise<number | undefined> {
+  { path, size, inLayer }: { path: string; size?: number | undefined; inLayer?: string | undefined },
+): Promise<PlacedFile | undefined> {
   const file = join(folder, path);
   if (!(await hasPlainParents(folder, path))) return undefined;
   let handle: Awaited<ReturnType<typeof open>> | undefined;
@@ -46,11 +59,22 @@ export async function placedSize(
     handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     const state = await handle.stat();
     if (!state.isFile() || (size !== undefined && state.size !== size)) return undefined;
-    const hash = createHash("sha256");
+    const own = createHash("sha256");
+    const mode = state.mode & 0o111 ? 0o755 : 0o644;
+    const around = tarParts([{ path: (inLayer ?? "/").slice(1), size: state.size, mode }]).filter(
+      Buffer.isBuffer,
+    );
+    const layer = createHash("sha256").update(around[0] ?? "");
     for await (const chunk of handle.createReadStream({ highWaterMark: 1024 * 1024, autoClose: false })) {
-      hash.update(chunk as Buffer);
+      own.update(chunk as Buffer);
+      if (inLayer !== undefined) layer.update(chunk as Buffer);
     }
-    return `sha256:${hash.digest("hex")}` === digest ? state.size : undefined;
+    layer.update(around[1] ?? "");
+    return {
+      size: state.size,
+      digest: `sha256:${own.digest("hex")}`,
+      layer: inLayer === undefined ? undefined : `sha256:${layer.digest("hex")}`,
+    };
   } catch (error) {
     if (systemCode(error) !== undefined) return undefined;
     throw error;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Revision } from "../../project/git.js";
-import type { WeightFile } from "../graft/model.js";
+import type { DigestedFile } from "../graft/model.js";
 import { dockerPurl } from "./purl.js";
 
 /** What an image was built from. https://slsa.dev/spec/v1.0/provenance */
@@ -14,7 +14,7 @@ export interface ProvenanceInput {
   revision: Revision | undefined;
   /** What the build read; `path` as in the build context, so without a folder of this machine. */
   context: readonly { path: string; digest: string }[];
-  weights: readonly WeightFile[];
+  weights: readonly DigestedFile[];
 }
 
 export const statementType = "application/vnd.in-toto+json";

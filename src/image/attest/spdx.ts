@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { WeightFile } from "../graft/model.js";
+import type { DigestedFile } from "../graft/model.js";
 import { dockerPurl, imagePurl, pypiPurl } from "./purl.js";
 import type { PythonPackage } from "./python-packages.js";
 
@@ -7,7 +7,7 @@ import type { PythonPackage } from "./python-packages.js";
 export interface SbomInput {
   image: { name: string; version: string; digest: string };
   base: { reference: string; digest?: string | undefined };
-  weights: readonly WeightFile[];
+  weights: readonly DigestedFile[];
   packages: readonly PythonPackage[];
   /** Whether `packages` has the dependencies of dependencies too. */
   locked: boolean;
@@ -116,7 +116,7 @@ function remarks({ locked, systemPackages }: SbomInput): string {
   return `Made from what the image was built from, not from its content. Not looked into: ${missing.join("; ")}.`;
 }
 
-function weightPackage({ path, size, digest }: WeightFile, ids: Identifiers): SpdxPackage {
+function weightPackage({ path, size, digest }: DigestedFile, ids: Identifiers): SpdxPackage {
   return {
     ...packageOf(ids.next("Model", path), path.slice(path.lastIndexOf("/") + 1), "FILE"),
     packageFileName: path,

@@ -35,10 +35,10 @@ function fittingHistory(config: ConfigDocument): readonly HistoryItem[] {
 function historyItem(layer: WeightLayer): HistoryItem {
   const [first] = layer.files;
   const more = layer.files.length - 1;
-  const what = first ? [first.path, first.digest] : [layer.digest];
+  const what = first ? first.path : layer.digest;
   return {
     created: epoch,
-    created_by: ["modelship weights", ...what, ...(more > 0 ? [`and ${more} more`] : [])].join(" "),
+    created_by: ["modelship weights", what, ...(more > 0 ? [`and ${more} more`] : [])].join(" "),
     comment: more > 0 ? "model files" : "model file",
   };
 }

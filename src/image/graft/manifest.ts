@@ -18,7 +18,7 @@ export const Annotation = {
   title: "org.opencontainers.image.title",
   /** ModelPack's: where the file is, or the folder of several. */
   path: "org.cncf.model.filepath",
-  /** JSON: `[{"path", "size", "digest"}]`, as many as there is room for. */
+  /** JSON: `[{"path", "size", "digest"}]`, as many as there is room for; of a file alone the layer's digest tells. */
   files: "dev.modelship.weights.files",
   /** How many files the layer holds. */
   count: "dev.modelship.weights.count",

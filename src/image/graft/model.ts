@@ -1,6 +1,6 @@
 import type { Descriptor } from "../../registry/manifest.js";
 
-export type { WeightFile, WeightLayer } from "../../weights/layers.js";
+export type { DigestedFile, WeightFile, WeightLayer } from "../../weights/layers.js";
 
 /** A manifest's entry, with what may come along. */
 export interface LayerDescriptor extends Descriptor {

@@ -8,7 +8,7 @@ import { spdxDocument } from "../attest/spdx.js";
 import { readUvLock } from "../attest/uv-lock.js";
 import type { CodeImageBuild } from "../code-image.js";
 import type { KeyedFile } from "../context.js";
-import type { WeightFile } from "../graft/model.js";
+import type { DigestedFile } from "../graft/model.js";
 import type { Target } from "./target.js";
 
 const prefix = "requirements/";
@@ -18,7 +18,7 @@ export async function pushDocuments(
   target: Target,
   digest: string,
   { prepared, plan, image }: CodeImageBuild,
-  weights: readonly WeightFile[],
+  weights: readonly DigestedFile[],
 ): Promise<Attachment[]> {
   const { project, input } = prepared;
   const { config } = project;

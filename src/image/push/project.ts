@@ -1,7 +1,8 @@
 import { bytesBlob } from "../../registry/file-blob.js";
-import { openDigests } from "../../weights/digests.js";
-import { openLayers } from "../../weights/layer.js";
-import { codeImage, openProject } from "../code-image.js";
+import { type Digests, openDigests } from "../../weights/digests.js";
+import { type Layer, openLayers } from "../../weights/layer.js";
+import type { Attachment } from "../attest/attach.js";
+import { type CodeImageBuild, codeImage, openProject } from "../code-image.js";
 import { graftConfig } from "../graft/config.js";
 import { graftLabels } from "../graft/labels.js";
 import { graftManifest } from "../graft/manifest.js";
@@ -12,6 +13,7 @@ import { pushDocuments } from "./documents.js";
 import type { FaceKind } from "./face-kinds.js";
 import { sendFaces } from "./faces.js";
 import { type Shipment, stopping } from "./shipment.js";
+import type { Target } from "./target.js";
 import { sendWeights } from "./weights.js";
 
 /**
@@ -25,7 +27,7 @@ export async function projectShipment(
   const opened = await openProject(options);
   const { project, content } = opened.prepared;
   const digests = await openDigests(options.env);
-  const layers = await openLayers(modelLayers(content.model), digests);
+  const layers = await openLayers(modelLayers(content.model), digests, { ownDigests: extras.documents });
   // Once for all targets. Each of them hears of its failure; nobody else needs to.
   const building = codeImage(options, opened);
   building.catch(() => {});
@@ -44,12 +46,23 @@ export async function projectShipment(
       const manifest = graftManifest(code.manifest, config, weights);
       const { mediaType } = manifest.config;
       await target.send(bytesBlob(config, { title: "Configuration", mediaType }));
-      const files = weights.flatMap((layer) => layer.files);
       return {
         manifest,
         faces: await sendFaces(target, extras.faces, built, code, weights),
-        documents: extras.documents ? await pushDocuments(target, manifest.digest, built, files) : [],
+        documents: extras.documents ? await documents(target, manifest.digest, built, layers, digests) : [],
       };
     },
   };
+}
+
+async function documents(
+  target: Target,
+  digest: string,
+  built: CodeImageBuild,
+  layers: readonly Layer[],
+  digests: Digests,
+): Promise<Attachment[]> {
+  const files = (await Promise.all(layers.map((layer) => layer.digestedFiles()))).flat();
+  await digests.save();
+  return pushDocuments(target, digest, built, files);
 }

@@ -5,7 +5,7 @@ import { isUserError, UserError } from "../../errors.js";
 import type { RegistryClient } from "../../registry/client.js";
 import { download, verified } from "../../registry/download.js";
 import { pathBelow } from "../../weights/layer-path.js";
-import { placedSize, placeFiles } from "../../weights/place.js";
+import { placeFiles, readPlaced } from "../../weights/place.js";
 import type { PullStage } from "../../weights/pull-stage.js";
 import { tarParts } from "../../weights/tar.js";
 import { type UnpackedFile, unpackLayer } from "../../weights/unpack.js";
@@ -42,15 +42,17 @@ const endBytes = 3 * 512;
 /** A layer's files where all of them are there already, byte for byte. */
 export async function placedFiles(
   { root, to }: FetchWeights,
-  { files, count }: RemoteWeights,
+  { layer, files, count }: RemoteWeights,
 ): Promise<FetchedFile[] | undefined> {
   if (files.length !== count) return undefined;
   const found: FetchedFile[] = [];
   for (const { path: inside, size: told, digest } of files) {
     const path = pathBelow(root, inside.slice(1));
-    const size = path === undefined ? undefined : await placedSize(to, { path, size: told, digest });
-    if (path === undefined || size === undefined) return undefined;
-    found.push({ path, size, digest });
+    if (path === undefined || (digest === undefined && count !== 1)) return undefined;
+    const file = await readPlaced(to, { path, size: told, inLayer: count === 1 ? inside : undefined });
+    const isSame = count === 1 ? file?.layer === layer.digest : file?.digest === digest;
+    if (!file || !isSame) return undefined;
+    found.push({ path, size: file.size, digest: file.digest });
   }
   return found;
 }
@@ -128,7 +130,8 @@ function checkTold(root: string, told: readonly RemoteFile[], unpacked: readonly
   const found = new Map(unpacked.map((file) => [file.path, file]));
   const same = told.every(({ path, size, digest }) => {
     const file = found.get(pathBelow(root, path.slice(1)) ?? "");
-    return file?.digest === digest && (size === undefined || file.size === size);
+    if (!file || (size !== undefined && file.size !== size)) return false;
+    return digest === undefined || file.digest === digest;
   });
   if (same && told.length === unpacked.length) return;
   throw new UserError("registry_failed", "A weight layer holds other files than its manifest says.", {

@@ -16,8 +16,8 @@ export interface RemoteFile {
   path: string;
   /** Bytes, where they are told: a history does not. */
   size: number | undefined;
-  /** `sha256:<hex>` */
-  digest: string;
+  /** `sha256:<hex>`; a file that has a layer to itself goes by the layer's. */
+  digest: string | undefined;
 }
 
 /** What other tools call weights in a model artifact, as long as it is a plain tar. */
@@ -50,10 +50,10 @@ export function weightsOf({
 
 /** What grafting wrote into the history. */
 function toldBy(step: string): Omit<RemoteWeights, "layer"> | undefined {
-  const told = /^modelship weights (\/.+?) (sha256:[0-9a-f]{64})(?: and (\d+) more)?$/.exec(step);
+  const told = /^modelship weights (\/.+?)(?: and (\d+) more)?$/.exec(step);
   if (!told) return undefined;
-  const [, path = "", digest = "", more = "0"] = told;
-  return { count: Number(more) + 1, files: [{ path, digest, size: undefined }] };
+  const [, path = "", more = "0"] = told;
+  return { count: Number(more) + 1, files: [{ path, digest: undefined, size: undefined }] };
 }
 
 function listed(text: string | undefined): RemoteFile[] {
@@ -72,7 +72,6 @@ function isFile(value: unknown): value is RemoteFile {
     path.startsWith("/") &&
     Number.isSafeInteger(size) &&
     (size as number) >= 0 &&
-    typeof digest === "string" &&
-    isDigest(digest)
+    (digest === undefined || (typeof digest === "string" && isDigest(digest)))
   );
 }

@@ -1,7 +1,7 @@
 import { packageVersion } from "../../package.js";
 import { openDigests } from "../../weights/digests.js";
 import { openLayers } from "../../weights/layer.js";
-import type { WeightFile, WeightLayer } from "../../weights/layers.js";
+import type { DigestedFile, WeightLayer } from "../../weights/layers.js";
 import { dockerPurl } from "../attest/purl.js";
 import { Label } from "../label-names.js";
 import { modelLayers } from "../model-layers.js";
@@ -11,15 +11,25 @@ import { type RemoteWeights, weightsOf } from "../remote/weights.js";
 import { type CheckResult, count, differences } from "./check.js";
 import type { FoundProvenance } from "./provenance.js";
 
+/** A weight layer of this machine's files. */
+export interface LocalLayer extends WeightLayer {
+  files: readonly DigestedFile[];
+}
+
 /** The weight layers as this machine's files give them; read only where their digests are not remembered. */
 export async function localWeights(
   { content }: Prepared,
   env: NodeJS.ProcessEnv,
   signal: AbortSignal | undefined,
-): Promise<WeightLayer[]> {
+): Promise<LocalLayer[]> {
   const digests = await openDigests(env);
-  const layers = await openLayers(modelLayers(content.model), digests);
-  const known = await Promise.all(layers.map((layer) => layer.known({ signal })));
+  const layers = await openLayers(modelLayers(content.model), digests, { ownDigests: true });
+  const known = await Promise.all(
+    layers.map(async (layer) => ({
+      ...(await layer.known({ signal })),
+      files: await layer.digestedFiles(),
+    })),
+  );
   await digests.save();
   return known;
 }
@@ -43,7 +53,7 @@ export function checkName({ project }: Prepared, images: readonly RemoteImage[])
 
 /** Weights are the last layers of an image: nothing lies over them that could replace a file. */
 export function checkWeights(
-  local: readonly WeightLayer[],
+  local: readonly LocalLayer[],
   images: readonly RemoteImage[],
   found: FoundProvenance | undefined,
 ): CheckResult {
@@ -60,7 +70,7 @@ export function checkWeights(
   }
   const layers = weightsOf(wrong);
   if (layers.length === 0) return { status: "failed", message: "the image holds no model files" };
-  const details = differences(...filesToCompare(files, layers, found));
+  const details = differences(...filesToCompare(local, layers, found));
   return {
     status: "failed",
     message: details
@@ -74,14 +84,26 @@ type Files = ReadonlyMap<string, string>;
 
 /** A manifest may not name all the files of its layers; then the provenance does, or only what is named counts. */
 function filesToCompare(
-  files: readonly WeightFile[],
+  local: readonly LocalLayer[],
   layers: readonly RemoteWeights[],
   found: FoundProvenance | undefined,
 ): [Files, Files] {
-  const ours = new Map(files.map(({ path, digest }) => [path, digest]));
-  if (found && found.statement.weights.size > 0) return [ours, found.statement.weights];
+  const files = local.flatMap((layer) => layer.files);
+  if (found && found.statement.weights.size > 0) {
+    return [new Map(files.map(({ path, digest }) => [path, digest])), found.statement.weights];
+  }
+  // A file alone in its layer goes by the layer's digest.
+  const ours = new Map(
+    local.flatMap((layer) =>
+      layer.files.map(
+        ({ path, digest }) => [path, layer.files.length === 1 ? layer.digest : digest] as const,
+      ),
+    ),
+  );
   const named = new Map(
-    layers.flatMap((layer) => layer.files.map(({ path, digest }) => [path, digest] as const)),
+    layers.flatMap(({ layer, files }) =>
+      files.map(({ path, digest }) => [path, digest ?? layer.digest] as const),
+    ),
   );
   const complete = layers.every((layer) => layer.files.length === layer.count);
   return [complete ? ours : new Map([...ours].filter(([path]) => named.has(path))), named];

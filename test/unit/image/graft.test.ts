@@ -56,12 +56,12 @@ describe("the configuration of a grafted image", () => {
     expect(grafted.history?.slice(3)).toEqual([
       {
         created: "1970-01-01T00:00:00Z",
-        created_by: `modelship weights /app/model/model.safetensors ${sha("model")}`,
+        created_by: `modelship weights /app/model/model.safetensors`,
         comment: "model file",
       },
       {
         created: "1970-01-01T00:00:00Z",
-        created_by: `modelship weights /app/model/config.json ${sha("config")} and 2 more`,
+        created_by: `modelship weights /app/model/config.json and 2 more`,
         comment: "model files",
       },
     ]);

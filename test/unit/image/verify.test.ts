@@ -62,6 +62,7 @@ async function pushed(made: Made = {}) {
   const prepared = await prepareBuild({ cwd: root, env, report: silent });
   const layers = await openLayers(modelLayers(prepared.content.model), await openDigests(env));
   const weights = await Promise.all(layers.map((layer) => layer.known()));
+  const own = (await Promise.all(layers.map((layer) => layer.digestedFiles()))).flat();
   for (const layer of layers) await sendBlob(client, layer, { repository });
   const docker = "application/vnd.docker";
   const types = made.docker
@@ -121,7 +122,7 @@ async function pushed(made: Made = {}) {
       base: { reference: prepared.baseReference, digest: base },
       revision: undefined,
       context: prepared.input.context,
-      weights: weights.flatMap(({ files }) => files),
+      weights: own,
     });
     await attach(client, repository, subject, [provenanceAttachment(statement, made.signedBy)]);
   }

@@ -41,12 +41,11 @@ describe("reading a layer", () => {
   it("finds its digest and those of its files", async () => {
     const layer = await oneLayer(await folderWith(files), names);
     expect(layer.digest).toBeUndefined();
-    expect(layer.files).toBeUndefined();
     const reading = layer.open();
     const tar = await bytesOf(reading);
     expect(await reading.digest).toBe(sha256(tar));
     expect(layer.digest).toBe(sha256(tar));
-    expect(layer.files).toEqual([
+    expect((await layer.known()).files).toEqual([
       { path: "/app/model/big.bin", size: 9 * mega + 123, digest: sha256(files["big.bin"]) },
       { path: "/app/model/empty", size: 0, digest: sha256("") },
       { path: "/app/model/small.json", size: 2, digest: sha256("{}") },
@@ -60,9 +59,23 @@ describe("reading a layer", () => {
     expect(known).toEqual({
       digest: sha256(await bytesOf(layer.open())),
       size: layer.size,
-      files: layer.files,
+      files: await layer.digestedFiles(),
     });
     expect(read).toBe(layer.size);
+  });
+
+  it("leaves a file alone in it to the layer's digest, until its own is asked for", async () => {
+    const folder = await folderWith(files);
+    for (const ownDigests of [false, true]) {
+      const layer = await oneLayer(folder, ["big.bin"], undefined, { ownDigests });
+      const tar = await bytesOf(layer.open());
+      expect(await layer.known()).toEqual({
+        digest: sha256(tar),
+        size: tar.length,
+        files: [{ path: "/app/model/big.bin", size: 9 * mega + 123 }],
+      });
+      expect(await layer.digestedFiles()).toMatchObject([{ digest: sha256(files["big.bin"]) }]);
+    }
   });
 
   it.each(["unknown", "known"])("begins anywhere, with an %s digest", async (digest) => {
@@ -125,8 +138,9 @@ describe("reading a layer", () => {
     const layers = await Promise.all(
       contents.map(async (bytes) => oneLayer(await folderWith({ x: bytes }), ["x"])),
     );
-    const known = await Promise.all(layers.map((layer) => layer.known()));
-    expect(known.map(({ files }) => files[0]?.digest)).toEqual(contents.map(sha256));
+    await Promise.all(layers.map((layer) => layer.known()));
+    const own = await Promise.all(layers.map((layer) => layer.digestedFiles()));
+    expect(own.map(([file]) => file?.digest)).toEqual(contents.map(sha256));
   });
 });
 

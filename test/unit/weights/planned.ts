@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Digests } from "../../../src/weights/digests.js";
-import { type Layer, openLayers } from "../../../src/weights/layer.js";
+import { type Layer, type OpenOptions, openLayers } from "../../../src/weights/layer.js";
 import { type PlannedFile, planLayers } from "../../../src/weights/layers.js";
 
 /** Files of a folder as they would lie below app/model of a container. */
@@ -20,8 +20,9 @@ export async function oneLayer(
   folder: string,
   paths: readonly string[],
   digests = new Digests(join(folder, ".cache/digests.json"), new Map()),
+  options: OpenOptions = {},
 ): Promise<Layer> {
-  const [layer, ...others] = await openLayers(planLayers(await planned(folder, paths)), digests);
+  const [layer, ...others] = await openLayers(planLayers(await planned(folder, paths)), digests, options);
   if (!layer || others.length > 0) throw new Error("these files make more than one layer, or none");
   return layer;
 }

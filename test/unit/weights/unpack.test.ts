@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { pack } from "tar-stream";
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../../src/errors.js";
-import { placedSize, placeFiles } from "../../../src/weights/place.js";
+import { placeFiles, readPlaced } from "../../../src/weights/place.js";
 import { unpackLayer } from "../../../src/weights/unpack.js";
 import { folderWith } from "../../setup/folder.js";
+import { oneLayer } from "./planned.js";
 
 type Entry = [header: Parameters<ReturnType<typeof pack>["entry"]>[0], content?: string];
 
@@ -31,9 +32,12 @@ describe("a weight layer", () => {
     expect(files).toMatchObject([{ path: "a/b.bin", size: 5 }]);
     await placeFiles(to, files);
     expect(await readFile(join(to, "a/b.bin"), "utf8")).toBe("bytes");
-    expect(await placedSize(to, files[0] ?? { path: "", size: 0, digest: "" })).toBe(files[0]?.size);
-    await writeFile(join(to, "a/b.bin"), "other");
-    expect(await placedSize(to, files[0] ?? { path: "", size: 0, digest: "" })).toBeUndefined();
+    const there = { path: "a/b.bin", size: 5 };
+    expect(await readPlaced(to, there)).toEqual({ size: 5, digest: files[0]?.digest, layer: undefined });
+    const lone = await readPlaced(to, { ...there, inLayer: "/app/model/a/b.bin" });
+    expect(lone?.layer).toBe((await (await oneLayer(to, ["a/b.bin"])).known()).digest);
+    await writeFile(join(to, "a/b.bin"), "others");
+    expect(await readPlaced(to, there)).toBeUndefined();
   });
 
   it.each<[string, Entry]>([
