@@ -5,6 +5,7 @@ const isDefaultEngine = (process.env.MODELSHIP_TEST_ENGINE ?? "default") === "de
 const withoutEngine = [
   "layout",
   "output",
+  "platforms",
   "pull",
   "push-broken-off",
   "push-weights",

@@ -10,6 +10,7 @@ interface Flags {
   insecure?: boolean;
   base?: string;
   network?: string;
+  platform?: string;
   also?: FaceKind[];
   attest: boolean;
 }
@@ -29,6 +30,10 @@ const define: Define = (command, run) => {
         "image",
       ),
     )
+    .option(
+      "--platform <os/arch>",
+      "Platforms to make the image for, with commas between them; default: image.platforms",
+    )
     .option("--insecure", "Speak plain HTTP to a registry that is not on this machine")
     .option("--base <image>", "Base image, if the image has to be built first")
     .option("--network <mode>", "Network of the build's steps, if the image has to be built first")
@@ -43,6 +48,7 @@ const define: Define = (command, run) => {
           insecure: flags.insecure ?? false,
           base: flags.base,
           network: flags.network,
+          platform: flags.platform,
           also: flags.also ?? [],
           attest: flags.attest,
         });

@@ -37,8 +37,9 @@ export async function openProject(options: BuildOptions): Promise<OpenProject> {
 }
 
 /** A tag of its own: what `build` tags for people holds its model files, and must go on doing so. */
-export function codeTag(project: Project): string {
-  return `${project.config.name}:code`;
+export function codeTag(project: Project, platform?: string): string {
+  const tag = `${project.config.name}:code`;
+  return platform === undefined ? tag : `${tag}-${platform.replaceAll("/", "-")}`;
 }
 
 /**
@@ -67,6 +68,7 @@ export async function codeImage(
   }
 
   const { settings } = prepared;
+  if (prepared.input.platform === undefined) tellOfOthers(prepared.project, report);
   for (const message of settings.notes) report({ type: "note", message });
   for (const warning of settings.warnings) report({ type: "warning", ...warning });
   report({ type: "note", message: `Base image ${plan.base.reference}: ${plan.base.reason}` });
@@ -83,6 +85,13 @@ export async function codeImage(
     if (!wasThere.has(image.id)) await removeImage(engine, image.id).catch(() => false);
   };
   return { engine, prepared, plan, image, cached: false, steps, undo };
+}
+
+function tellOfOthers({ config }: Project, report: Reporter): void {
+  const { platforms } = config.image;
+  if (platforms.length < 2) return;
+  const message = `Building for the engine's own platform; push makes the image for ${platforms.join(" and ")}.`;
+  report({ type: "note", message });
 }
 
 /** An image that carries this content key. */

@@ -98,7 +98,7 @@ export async function prepareBuild(options: BuildOptions): Promise<Prepared> {
       tags: options.tags ?? [],
       buildArgs: options.buildArgs ?? {},
       secrets: (options.secrets ?? []).map((secret) => secret.id),
-      platform: onePlatform(config.image.platforms),
+      platform: onePlatform(config.image.platforms, options.platform),
       env,
       now: new Date(),
     },
@@ -117,10 +117,12 @@ function flagValues(options: BuildOptions): FlagValues {
   };
 }
 
-function onePlatform(platforms: readonly string[]): string | undefined {
+/** Of several that the project is for, a build makes the engine's own; `undefined` stands for that. */
+function onePlatform(platforms: readonly string[], asked: string | undefined): string | undefined {
   if (platforms.length <= 1) return platforms[0];
+  if (asked === undefined) return undefined;
   throw new UserError("usage", `One build makes one platform, not ${platforms.join(" and ")}.`, {
-    why: "The engine's build endpoint takes a single platform.",
-    hint: "Build once for each with `--platform` and a tag of its own.",
+    why: "An engine's tag names one image.",
+    hint: `\`modelship push --platform ${platforms.join(",")}\` makes one name for all of them in a registry.`,
   });
 }

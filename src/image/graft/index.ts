@@ -35,13 +35,14 @@ export interface GraftedIndex {
 
 /**
  * Every platform of an index with the same weight layers. `images` has what each entry's digest stands for;
- * an entry that is not there stays out, as does an attestation of what the index no longer holds.
+ * an entry that is not there stays out, as does an attestation of what the index no longer holds. `labelsOf` gets the digest
+ * of an entry of `index`.
  */
 export function graftIndex(
   index: ImageIndex,
   images: ReadonlyMap<string, CodeImage>,
   weights: readonly WeightLayer[],
-  labels: Readonly<Record<string, string>>,
+  labelsOf: (digest: string) => Readonly<Record<string, string>>,
 ): GraftedIndex {
   const subjects = new Set(index.manifests.map((entry) => entry.digest));
   const entries: IndexEntry[] = [];
@@ -58,7 +59,7 @@ export function graftIndex(
       warnings.push(`${nameOf(entry)} is left out of the index: its image is not known.`);
       continue;
     }
-    const config = graftConfig(image.config, weights, labels);
+    const config = graftConfig(image.config, weights, labelsOf(entry.digest));
     const manifest = graftManifest(image.manifest, config, weights);
     grafted.push({ manifest, config });
     const { mediaType, digest, body } = manifest;

@@ -17,10 +17,13 @@ const prefix = "requirements/";
 export async function pushDocuments(
   target: Target,
   digest: string,
-  { prepared, plan, image }: CodeImageBuild,
+  /** One a platform: they differ in nothing else. */
+  builds: readonly [CodeImageBuild, ...CodeImageBuild[]],
   weights: readonly DigestedFile[],
 ): Promise<Attachment[]> {
+  const [{ prepared, plan, image }] = builds;
   const { project, input } = prepared;
+  const platforms = builds.flatMap((build) => build.plan.platform ?? []);
   const { config } = project;
   const { registry, repository } = target.reference;
   const name = formatReference({ registry, repository });
@@ -46,7 +49,7 @@ export async function pushDocuments(
       name: config.name,
       version: config.version,
       requirements: config.requirements,
-      platform: plan.platform,
+      platform: platforms.length > 0 ? platforms.join(",") : undefined,
     },
     tool: { version: tool, key: plan.key },
     base,

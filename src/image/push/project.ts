@@ -1,17 +1,15 @@
-import { bytesBlob } from "../../registry/file-blob.js";
 import { type Digests, openDigests } from "../../weights/digests.js";
 import { type Layer, openLayers } from "../../weights/layer.js";
 import type { Attachment } from "../attest/attach.js";
-import { type CodeImageBuild, codeImage, openProject } from "../code-image.js";
-import { graftConfig } from "../graft/config.js";
-import { graftLabels } from "../graft/labels.js";
-import { graftManifest } from "../graft/manifest.js";
+import type { CodeImageBuild } from "../code-image.js";
 import { modelLayers } from "../model-layers.js";
 import type { BuildOptions } from "../prepare.js";
+import { assemble, type SentCode } from "./assemble.js";
 import { sendCode } from "./code.js";
 import { pushDocuments } from "./documents.js";
 import type { FaceKind } from "./face-kinds.js";
 import { sendFaces } from "./faces.js";
+import { buildPlatforms } from "./platforms.js";
 import { type Shipment, stopping } from "./shipment.js";
 import type { Target } from "./target.js";
 import { sendWeights } from "./weights.js";
@@ -24,32 +22,37 @@ export async function projectShipment(
   options: BuildOptions,
   extras: { faces: readonly FaceKind[]; documents: boolean },
 ): Promise<Shipment> {
-  const opened = await openProject(options);
-  const { project, content } = opened.prepared;
+  const { prepared, building } = await buildPlatforms(options);
+  const { project, content } = prepared;
   const digests = await openDigests(options.env);
   const layers = await openLayers(modelLayers(content.model), digests, { ownDigests: extras.documents });
-  // Once for all targets. Each of them hears of its failure; nobody else needs to.
-  const building = codeImage(options, opened);
-  building.catch(() => {});
   return {
     version: project.config.version,
     repository: project.config.image.repository,
     async ship(target) {
-      const sendingCode = building.then(({ engine, image }) => sendCode(target, engine, image, options));
-      const [code, weights, built] = await Promise.all([
-        stopping(target, sendingCode),
+      const sendingCode = async (building: Promise<CodeImageBuild>): Promise<SentCode> => {
+        const built = await building;
+        return { built, code: await sendCode(target, built.engine, built.image, options) };
+      };
+      const [weights, first, ...others] = await Promise.all([
         stopping(target, sendWeights(target, layers)),
-        building,
+        stopping(target, sendingCode(building[0])),
+        ...building.slice(1).map((one) => stopping(target, sendingCode(one))),
       ]);
       await digests.save();
-      const config = graftConfig(code.config, weights, graftLabels(built.plan.key, weights));
-      const manifest = graftManifest(code.manifest, config, weights);
-      const { mediaType } = manifest.config;
-      await target.send(bytesBlob(config, { title: "Configuration", mediaType }));
+      const manifest = await assemble(target, [first, ...others], weights);
       return {
         manifest,
-        faces: await sendFaces(target, extras.faces, built, code, weights),
-        documents: extras.documents ? await documents(target, manifest.digest, built, layers, digests) : [],
+        faces: await sendFaces(target, extras.faces, first.built, first.code, weights),
+        documents: extras.documents
+          ? await documents(
+              target,
+              manifest.digest,
+              [first.built, ...others.map(({ built }) => built)],
+              layers,
+              digests,
+            )
+          : [],
       };
     },
   };
@@ -58,11 +61,11 @@ export async function projectShipment(
 async function documents(
   target: Target,
   digest: string,
-  built: CodeImageBuild,
+  builds: readonly [CodeImageBuild, ...CodeImageBuild[]],
   layers: readonly Layer[],
   digests: Digests,
 ): Promise<Attachment[]> {
   const files = (await Promise.all(layers.map((layer) => layer.digestedFiles()))).flat();
   await digests.save();
-  return pushDocuments(target, digest, built, files);
+  return pushDocuments(target, digest, builds, files);
 }

@@ -110,6 +110,13 @@ export class Target {
     return this.client.describe(this.reference);
   }
 
+  /** Puts a manifest where only its digest names it. */
+  async put({ mediaType, body, digest }: { mediaType: string; body: Buffer; digest: string }): Promise<void> {
+    throwIfAborted(this.signal);
+    const { repository } = this.reference;
+    await this.client.putManifest({ repository, digest }, mediaType, body);
+  }
+
   /** Puts a manifest under the tag: the last thing that a push does. */
   async tag(manifest: { mediaType: string; body: Buffer }): Promise<void> {
     throwIfAborted(this.signal);

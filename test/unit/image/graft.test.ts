@@ -242,7 +242,7 @@ describe("a grafted index", () => {
   ]);
 
   it("has the same weight layers on every platform", () => {
-    const grafted = graftIndex(index, images, [single], { weights: "baked" });
+    const grafted = graftIndex(index, images, [single], () => ({ weights: "baked" }));
     const document: ImageIndex = JSON.parse(grafted.body.toString());
     expect(grafted.digest).toBe(sha(grafted.body));
     expect(grafted.mediaType).toBe(index.mediaType);
@@ -264,14 +264,19 @@ describe("a grafted index", () => {
 
   it("drops attestations of images that have changed, and keeps those of others", () => {
     const other = attestation(sha("some other image"));
-    const { body } = graftIndex({ ...index, manifests: [...index.manifests, other] }, images, [single], {});
+    const { body } = graftIndex(
+      { ...index, manifests: [...index.manifests, other] },
+      images,
+      [single],
+      () => ({}),
+    );
     const document: ImageIndex = JSON.parse(body.toString());
     expect(document.manifests.filter(({ annotations }) => annotations)).toEqual([other]);
   });
 
   it("leaves out a platform that it does not know, and says so", () => {
     const manifests = [...index.manifests, entry("riscv64"), attestation(sha("image riscv64"))];
-    const { body, warnings } = graftIndex({ ...index, manifests }, images, [single], {});
+    const { body, warnings } = graftIndex({ ...index, manifests }, images, [single], () => ({}));
     const document: ImageIndex = JSON.parse(body.toString());
     expect(document.manifests.map(({ platform }) => platform?.architecture)).toEqual(["amd64", "arm64"]);
     expect(warnings).toEqual(["linux/riscv64 is left out of the index: its image is not known."]);
@@ -289,12 +294,12 @@ describe("a grafted index", () => {
     const pure = new Map(
       [...images].map(([digest, image]) => [digest, { ...image, manifest: dockerManifest }]),
     );
-    expect(graftIndex(list, pure, [single], {}).mediaType).toBe(list.mediaType);
+    expect(graftIndex(list, pure, [single], () => ({})).mediaType).toBe(list.mediaType);
     const mixed = new Map(pure).set(sha("image arm64"), arm);
-    expect(graftIndex(list, mixed, [single], {}).mediaType).toBe(index.mediaType);
+    expect(graftIndex(list, mixed, [single], () => ({})).mediaType).toBe(index.mediaType);
   });
 
   it("is refused when none of its platforms is known", () => {
-    expect(() => graftIndex(index, new Map(), [single], {})).toThrow(/names no image/);
+    expect(() => graftIndex(index, new Map(), [single], () => ({}))).toThrow(/names no image/);
   });
 });
