@@ -55,7 +55,7 @@ export function podmanEnv() {
 }
 
 export async function startPodman(registryAddresses) {
-  await install("podman", "runc", "netavark", "aardvark-dns", "iptables");
+  await install("podman", "catatonit", "runc", "netavark", "aardvark-dns", "iptables");
   await step("Podman on a socket of its own", async () => {
     ensureDir(statePath("podman", "networks"));
     ensureDir(runDir);

@@ -4,6 +4,7 @@ import { install, isDebianRoot } from "../setup/apt.mjs";
 import { npm } from "../setup/dependencies.mjs";
 import { root } from "../setup/state.mjs";
 import { canStartOthers } from "../setup.mjs";
+import { ensureCrane } from "./crane.mjs";
 import { runPytest, servicePython } from "./pytest.mjs";
 import { runVitest } from "./vitest.mjs";
 
@@ -24,7 +25,14 @@ export function suites() {
     { name: "integration", engine: "default", run: integration },
     { name: "e2e", engine: "default", run: (env) => runVitest("e2e", env) },
     ...others,
+    { name: "registries", engine: "default", run: registries, notHere: "it builds a registry with Go" },
   ];
+}
+
+/** Registries of others that have to be built first. */
+async function registries(env) {
+  if (isDebianRoot()) await install("skopeo");
+  return await runVitest("registries", { ...env, MODELSHIP_TEST_CRANE: await ensureCrane() });
 }
 
 /** Some need a pseudo-terminal (Python has one) or a shell to complete in; where we may, none of them is skipped for that. */

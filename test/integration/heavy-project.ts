@@ -7,7 +7,6 @@ import { modelship } from "../setup/cli.js";
 import { cleanImagesOf, networkFlags } from "../setup/engine.js";
 import { smallProject } from "../setup/project.js";
 
-const registry = process.env.MODELSHIP_TEST_REGISTRY ?? "";
 const manifestTypes =
   "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
 
@@ -15,7 +14,12 @@ const manifestTypes =
  * A project with one large model file that nobody has seen. The cache may be shared: an engine takes seconds to compress
  * the base image's layers.
  */
-export async function heavyProject(engine: Engine, cache: string, bytes: number) {
+export async function heavyProject(
+  engine: Engine,
+  cache: string,
+  bytes: number,
+  registry = process.env.MODELSHIP_TEST_REGISTRY ?? "",
+) {
   const { name, root } = await smallProject();
   cleanImagesOf(engine, name);
   const weights = join(root, "model/weights.bin");

@@ -47,6 +47,7 @@ export async function smallEngine(size: string): Promise<{ host: string; stop: (
   const stop = async () => {
     await ended(daemon);
     execFileSync("ip", ["link", "delete", bridge]);
+    unmountBelow(state); // the host's network namespace, once a container has used it
     disk.remove();
     rmSync(state, { recursive: true, force: true });
   };
@@ -58,6 +59,13 @@ export async function smallEngine(size: string): Promise<{ host: string; stop: (
     throw new Error(`${(error as Error).message}\n${said}`);
   }
   return { host: `unix://${socket}`, stop };
+}
+
+function unmountBelow(folder: string): void {
+  for (const line of readFileSync("/proc/mounts", "utf8").split("\n")) {
+    const path = line.split(" ")[1] ?? "";
+    if (path.startsWith(`${folder}/`)) execFileSync("umount", ["-l", path]);
+  }
 }
 
 async function answers(socketPath: string, daemon: ChildProcess): Promise<void> {
