@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
-import { setFlagsFromString } from "node:v8";
 import { isUserError, throwIfAborted, UserError } from "../errors.js";
 import { formatReference, parseReference, type Reference } from "../registry/reference.js";
 import type { Reporter } from "../reporter.js";
+import { keepYoungGenerationSmall } from "../weights/young-generation.js";
 import { attach } from "./attest/attach.js";
 import type { BuildOptions } from "./prepare.js";
 import { engineImageShipment } from "./push/engine-image.js";
@@ -52,8 +52,7 @@ export interface PushResult {
  */
 export async function pushProject(options: PushOptions): Promise<PushResult> {
   const started = performance.now();
-  // What sockets bring and take is garbage at once; room for it to pile up in would only make the process larger.
-  setFlagsFromString("--semi-space-growth-factor=1");
+  keepYoungGenerationSmall();
   const targets = options.references.map(parseReference);
   for (const target of targets) refuseDigest(target);
   const shipment = await openShipment(options);

@@ -7,6 +7,7 @@ import type { DigestedFile, LayerPlan, PlannedFile, WeightFile, WeightLayer } fr
 import { inTurn, type Learned, read, readThrough, type Watch } from "./reading.js";
 import { type KnownFile, lookAt } from "./tape.js";
 import { tarParts } from "./tar.js";
+import { keepYoungGenerationSmall } from "./young-generation.js";
 
 /** A planned file as it is now. */
 type LayerFile = PlannedFile & KnownFile;
@@ -22,6 +23,7 @@ export function openLayers(
   digests: Digests,
   options: OpenOptions = {},
 ): Promise<Layer[]> {
+  keepYoungGenerationSmall();
   return Promise.all(
     plans.map(async (plan) => {
       const files = await Promise.all(
