@@ -2,11 +2,13 @@ import { basename, join, resolve } from "node:path";
 import { throwIfAborted, UserError } from "../errors.js";
 import type { Detected } from "./detected.js";
 import { listFolder } from "./folder.js";
+import { pickle } from "./pickle.js";
 import type { FileReader, FolderReader, SourceFolder } from "./reader.js";
+import { skops } from "./skops.js";
 import { SourceFile, statOf } from "./source.js";
 
 /** In the order in which they are asked: those with a magic number first, those that have to try last. */
-const fileReaders: readonly FileReader[] = [];
+const fileReaders: readonly FileReader[] = [skops, pickle];
 
 const folderReaders: readonly FolderReader[] = [];
 

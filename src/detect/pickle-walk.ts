@@ -1,5 +1,5 @@
 import { throwIfAborted } from "../errors.js";
-import type { ByteCursor } from "./cursor.js";
+import { type ByteCursor, LimitReached } from "./cursor.js";
 import { damaged } from "./damaged.js";
 import { numpyType, shapeOf } from "./numpy-values.js";
 import {
@@ -90,13 +90,25 @@ class Walk {
   }
 
   async run(depth: number): Promise<{ root: PickleValue | undefined; complete: boolean }> {
-    const cursor = this.#cursor;
     const machine = new Machine();
+    try {
+      return await this.#steps(machine, depth);
+    } catch (error) {
+      if (error instanceof LimitReached && depth === 0) return { root: partial(machine), complete: false };
+      throw error;
+    }
+  }
+
+  async #steps(
+    machine: Machine,
+    depth: number,
+  ): Promise<{ root: PickleValue | undefined; complete: boolean }> {
+    const cursor = this.#cursor;
     for (;;) {
       this.opcodes += 1;
       if (this.opcodes % 16_384 === 0) {
         throwIfAborted(this.#signal);
-        if (performance.now() > this.#end) return { root: partial(machine), complete: false };
+        if (performance.now() > this.#end) throw new LimitReached();
         await new Promise(setImmediate); // lets a Ctrl-C through
       }
       // No opcode has more than 9 bytes before a part that states its length
@@ -532,9 +544,9 @@ class Walk {
     machine.stack.push(Number.isSafeInteger(Number(number)) ? Number(number) : number);
   }
 
-  async #line(): Promise<string> {
+  async #line(encoding: "utf8" | "latin1" = "utf8"): Promise<string> {
     const bytes = await this.#cursor.line(longestLine);
-    return this.#mayKeep(bytes.length) ? bytes.toString("utf8") : "";
+    return this.#mayKeep(bytes.length) ? bytes.toString(encoding) : "";
   }
 
   async #index(use: (index: number) => void): Promise<void> {
@@ -555,10 +567,14 @@ class Walk {
   }
 
   async #textLine(opcode: number, machine: Machine): Promise<void> {
-    const text = await this.#line();
+    // Characters beyond ASCII stand there as one byte or escaped
+    const text = await this.#line("latin1");
     if (opcode === 0x56) {
       machine.stack.push(
-        text.replace(/\\[uU]([0-9a-fA-F]{4,8})/g, (whole, hex: string) => codePoint(hex) ?? whole),
+        text.replace(
+          /\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))/g,
+          (whole, short?: string, long?: string) => codePoint(short ?? long ?? "") ?? whole,
+        ),
       );
       return;
     }
@@ -572,7 +588,7 @@ class Walk {
 
 function codePoint(hex: string): string | undefined {
   const number = Number.parseInt(hex, 16);
-  return number <= 0x10ffff ? String.fromCodePoint(number) : undefined;
+  return number >= 0 && number <= 0x10ffff ? String.fromCodePoint(number) : undefined;
 }
 
 /** The outermost object of an unfinished pickle, with the attributes that were complete. */
