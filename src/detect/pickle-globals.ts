@@ -15,13 +15,13 @@ export interface SortedGlobals {
 const harmfulModules = new Set(
   (
     "os posix nt posixpath ntpath sys subprocess _posixsubprocess pty commands popen2 socket _socket socketserver ssl " +
-    "shutil importlib imp zipimport runpy code codeop ctypes _ctypes cffi pickle _pickle cPickle dill cloudpickle " +
-    "marshal types multiprocessing concurrent threading _thread signal asyncio webbrowser antigravity http urllib " +
+    "shutil importlib imp zipimport runpy code codeop ctypes _ctypes cffi pickle _pickle cPickle " +
+    "marshal multiprocessing concurrent threading _thread signal asyncio webbrowser antigravity http urllib " +
     "urllib2 httplib requests httpx aiohttp ftplib smtplib telnetlib poplib imaplib nntplib paramiko fabric tempfile " +
     "glob fileinput linecache bdb pdb cProfile profile pstats timeit trace doctest pydoc unittest test venv ensurepip " +
     "pip setuptools distutils pkg_resources pkgutil site sitecustomize platform inspect gc atexit faulthandler " +
-    "sqlite3 dbm shelve mmap resource lib2to3 idlelib tkinter turtle cgi wsgiref xmlrpc nturl2path operator _operator " +
-    "io _io jsonpickle yaml IPython"
+    "sqlite3 dbm shelve mmap resource lib2to3 idlelib tkinter turtle cgi wsgiref xmlrpc nturl2path " +
+    "jsonpickle yaml IPython"
   ).split(" "),
 );
 
@@ -54,6 +54,12 @@ const harmfulNames = new Set([
   "torch.utils.cpp_extension.load",
   "torch.utils.cpp_extension.load_inline",
   "functools.reduce",
+  "io.open",
+  "io.FileIO",
+  "_io.open",
+  "_io.FileIO",
+  "types.CodeType",
+  "types.FunctionType",
 ]);
 
 const harmfulPrefixes = [
