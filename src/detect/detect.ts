@@ -15,7 +15,7 @@ import { skops } from "./skops.js";
 import { SourceFile, statOf } from "./source.js";
 
 /** In the order in which they are asked: those with a magic number first, those that have to try last. */
-const fileReaders: readonly FileReader[] = [skops, onnx, pickle];
+const fileReaders: readonly FileReader[] = [gguf, kerasLegacy, keras, skops, safetensors, onnx, pickle];
 
 const folderReaders: readonly FolderReader[] = [
   mlflow(async (path, signal) => (await detectAt(path, signal))[0]),
