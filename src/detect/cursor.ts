@@ -137,6 +137,11 @@ export class ByteCursor {
     return this.#buffer.subarray(this.#at - length, this.#at);
   }
 
+  /** All bytes that are ready, without taking them: for a search through much. */
+  view(): Buffer {
+    return this.#buffer.subarray(this.#at);
+  }
+
   peek(): number | undefined {
     return this.#buffer[this.#at];
   }

@@ -1,10 +1,12 @@
 import { basename, join, resolve } from "node:path";
 import { throwIfAborted, UserError } from "../errors.js";
+import { catboost } from "./catboost.js";
 import type { Detected } from "./detected.js";
 import { listFolder } from "./folder.js";
 import { gguf } from "./gguf.js";
 import { huggingFace } from "./hugging-face.js";
 import { keras, kerasLegacy } from "./keras.js";
+import { lightgbm } from "./lightgbm.js";
 import { mlflow } from "./mlflow.js";
 import { onnx } from "./onnx.js";
 import { pickle } from "./pickle.js";
@@ -13,9 +15,25 @@ import { safetensors } from "./safetensors.js";
 import { savedModel } from "./saved-model.js";
 import { skops } from "./skops.js";
 import { SourceFile, statOf } from "./source.js";
+import { torchLegacy } from "./torch-legacy.js";
+import { torchZip } from "./torch-zip.js";
+import { xgboost } from "./xgboost.js";
 
 /** In the order in which they are asked: those with a magic number first, those that have to try last. */
-const fileReaders: readonly FileReader[] = [gguf, kerasLegacy, keras, skops, safetensors, onnx, pickle];
+const fileReaders: readonly FileReader[] = [
+  gguf,
+  kerasLegacy,
+  torchLegacy,
+  keras,
+  torchZip,
+  skops,
+  safetensors,
+  xgboost,
+  lightgbm,
+  catboost,
+  onnx,
+  pickle,
+];
 
 const folderReaders: readonly FolderReader[] = [
   mlflow(async (path, signal) => (await detectAt(path, signal))[0]),
