@@ -9,7 +9,7 @@ import { findWeights, type HuggingFaceWeights } from "./hugging-face-weights.js"
 import { isRecord, numberAt, recordAt, textAt } from "./json.js";
 import type { FolderReader, SourceFolder } from "./reader.js";
 import { readSentenceModules, type SentenceModules } from "./sentence-transformers.js";
-import { detailsOf, shortCount, summaryOf } from "./wording.js";
+import { detailsOf, publicVersion, shortCount, summaryOf } from "./wording.js";
 
 const mostLabels = 100_000;
 
@@ -167,8 +167,8 @@ function describe(
       weights.parameters === undefined ? undefined : `${shortCount(weights.parameters)} parameters`,
     ),
     library: sentence
-      ? { name: "sentence-transformers", version: sentence.version }
-      : { name: "transformers", version },
+      ? { name: "sentence-transformers", version: publicVersion(sentence.version) }
+      : { name: "transformers", version: publicVersion(version) },
     architecture,
     task,
     ...fieldsOf(task, image, labels, dimension, sentence !== undefined),

@@ -5,7 +5,7 @@ import { type KerasModel, readKerasConfig } from "./keras-config.js";
 import { oneLine } from "./one-line.js";
 import type { FileReader } from "./reader.js";
 import type { SourceFile } from "./source.js";
-import { detailsOf, summaryOf } from "./wording.js";
+import { detailsOf, publicVersion, summaryOf } from "./wording.js";
 import { isZip, zipOf } from "./zip.js";
 
 const largestConfig = 16 * 1024 * 1024;
@@ -96,7 +96,7 @@ function describe(
       model.name,
       model.layers > 0 ? `${model.layers} layers` : undefined,
     ),
-    library: { name: "keras", version },
+    library: { name: "keras", version: publicVersion(version) },
     architecture: model.name,
     task: model.task,
     inputs: model.inputs,

@@ -8,7 +8,7 @@ import { isRecord, recordAt, textAt } from "./json.js";
 import { type MlflowSignature, readSignature } from "./mlflow-signature.js";
 import { oneLine } from "./one-line.js";
 import type { FolderReader, SourceFolder } from "./reader.js";
-import { detailsOf, summaryOf } from "./wording.js";
+import { detailsOf, publicVersion, summaryOf } from "./wording.js";
 
 const description = "MLmodel";
 /** A signature of ten thousand columns is a megabyte. */
@@ -154,8 +154,8 @@ function describe(parts: Parts): Detected {
     summary: summaryOf("MLflow model", `flavour ${flavour}`, inner?.summary),
     library:
       flavour === "python_function"
-        ? { name: "mlflow", version: textAt(document, "mlflow_version") }
-        : (inner?.library ?? { name: flavour, version }),
+        ? { name: "mlflow", version: publicVersion(textAt(document, "mlflow_version")) }
+        : (inner?.library ?? { name: flavour, version: publicVersion(version) }),
     architecture: inner?.architecture,
     task: inner?.task,
     inputs: signature?.inputs ?? inner?.inputs ?? [],
@@ -174,7 +174,7 @@ function describe(parts: Parts): Detected {
       serializationFormat: textAt(settings, "serialization_format"),
       mlflowVersion: textAt(document, "mlflow_version"),
       inputExample: example !== undefined && parts.files.includes(example) ? example : undefined,
-      parameters: signature && signature.parameters.length > 0 ? signature.parameters : undefined,
+      signatureParameters: signature?.parameters.length ? signature.parameters : undefined,
     }),
   };
 }

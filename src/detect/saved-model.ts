@@ -8,7 +8,7 @@ import { oneLine } from "./one-line.js";
 import { type WireField, WireReader } from "./protobuf.js";
 import type { FolderReader, SourceFolder } from "./reader.js";
 import { SourceFile } from "./source.js";
-import { detailsOf, summaryOf } from "./wording.js";
+import { detailsOf, publicVersion, summaryOf } from "./wording.js";
 
 const graph = "saved_model.pb";
 const longestName = 4096;
@@ -224,7 +224,7 @@ function describe(
       chosen.version === undefined ? undefined : `written by TensorFlow ${chosen.version}`,
       signature === undefined ? undefined : `signature ${signature.name}`,
     ),
-    library: { name: "tensorflow", version: chosen.version },
+    library: { name: "tensorflow", version: publicVersion(chosen.version) },
     architecture: undefined,
     task: undefined,
     inputs,

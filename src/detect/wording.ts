@@ -31,3 +31,8 @@ export function detailsOf(
   );
   return Object.fromEntries(known);
 }
+
+/** `2.9.1` of `2.9.1+cu128`: what a requirement can ask for; `undefined` for what is no version. */
+export function publicVersion(stated: string | undefined): string | undefined {
+  return /^\d{1,6}(\.\d{1,6}){0,4}((a|b|rc|\.?dev|\.post)\d{1,9})?(?=$|\+)/.exec(stated ?? "")?.[0];
+}
