@@ -10,7 +10,7 @@ import type { FileReader } from "./reader.js";
 import type { SourceFile } from "./source.js";
 import { detailsOf, summaryOf } from "./wording.js";
 
-const time = 6000;
+const time = 5000;
 const mostFeatures = 20_000;
 const longestName = 4096;
 const longestInfo = 2 * 1024 * 1024;

@@ -8,7 +8,7 @@ import type { SourceFile } from "./source.js";
 import { pickFromUbj } from "./ubj-walk.js";
 import { detailsOf, summaryOf } from "./wording.js";
 
-const time = 6000;
+const time = 5000;
 const mostClasses = 20_000;
 
 const parameters = "learner/learner_model_param";
