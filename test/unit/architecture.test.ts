@@ -23,6 +23,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   keys: ["project", ...base],
   project: ["exec", ...base],
   scaffold: base,
+  // reads files of models, as data
+  detect: base,
   // adapters
   service: base,
   registry: ["docker", "exec", ...base],
@@ -50,6 +52,7 @@ const doors: Readonly<Record<string, RegExp>> = {
   execa: /^exec\.ts$/,
   inquirer: /^ui\/prompts\.ts$/,
   ora: /^ui\//,
+  yauzl: /^detect\/zip\.ts$/,
   ejs: /^scaffold\/render\.ts$/,
   commander: /^(cli\.ts|commands\/.*|ui\/usage\.ts)$/,
   "node:child_process": /^(exec\.ts|docker\/.*)$/,
