@@ -110,9 +110,10 @@ async function oneOf(
 }
 
 async function servedBy(name: string, found: readonly Detected[]): Promise<Detected[]> {
-  const { findTemplate } = await import("../scaffold/template.js");
+  const { listTemplates } = await import("../scaffold/template.js");
   const { serves } = await import("../scaffold/select.js");
-  const template = await findTemplate(name);
+  const template = (await listTemplates()).find((one) => one.name === name);
+  if (!template) return [];
   return found.filter((one) => serves(template, one));
 }
 
