@@ -47,13 +47,14 @@ export async function givenModel(
 /** The template that serves it, or the one for all that no other serves. */
 export async function templateForModel(context: CommandContext, model: GivenModel): Promise<Template> {
   const { findTemplate, listTemplates } = await import("../scaffold/template.js");
-  const { templateFor, templateForUnknown } = await import("../scaffold/select.js");
+  const { templateFor, templateForUnknown, whyNotWithoutCode } = await import("../scaffold/select.js");
   const template = model.detected && templateFor(model.detected, await listTemplates());
   if (template) return template;
+  const reason = model.detected && whyNotWithoutCode(model.detected);
   context.report({
     type: "warning",
     message: model.detected
-      ? `No template serves this model: the project is one for code of your own.`
+      ? `No template serves this model: the project is one for code of your own.${reason ? ` ${oneLine(reason)}` : ""}`
       : `${model.path} is of no format that modelship knows: the project is one for code of your own.`,
     hint: "Its model.py says TODO(modelship) where your code has to load the model and ask it.",
   });
