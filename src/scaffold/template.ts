@@ -1,17 +1,13 @@
 import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { z } from "zod";
 import { messageOf, systemCode, UserError } from "../errors.js";
 import { packagePath } from "../package.js";
+import { checkManifest, manifestName, type TemplateManifest } from "./manifest.js";
 
 /** A folder under templates/projects: template.yaml describes it, every other file goes into the project. */
-export interface Template {
+export interface Template extends TemplateManifest {
   name: string;
-  title: string;
-  description: string;
-  /** Shell lines that a user may type next, in the new project. */
-  next: string[];
   folder: string;
 }
 
@@ -21,13 +17,6 @@ export interface TemplateFile {
   bytes: Buffer;
   executable: boolean;
 }
-
-const manifestName = "template.yaml";
-const manifest = z.strictObject({
-  title: z.string().min(1),
-  description: z.string().min(1),
-  next: z.array(z.string().min(1)).default([]),
-});
 
 export function templatesFolder(): string {
   return packagePath("templates/projects");
@@ -68,15 +57,7 @@ async function readTemplate(folder: string, name: string): Promise<Template> {
       },
     );
   }
-  const parsed = manifest.safeParse(content);
-  if (!parsed.success) {
-    throw new UserError("template", `The ${manifestName} of the template "${name}" is not valid.`, {
-      excerpt: parsed.error.issues.map(
-        (issue) => `${issue.path.join(".") || manifestName}: ${issue.message}`,
-      ),
-    });
-  }
-  return { name, folder, ...parsed.data };
+  return { name, folder, ...checkManifest(content, name) };
 }
 
 /** Reads what the template holds, sorted by path. Links are left out: they could lead anywhere. */
