@@ -110,9 +110,10 @@ async function oneOf(
 }
 
 async function servedBy(name: string, found: readonly Detected[]): Promise<Detected[]> {
-  const { findTemplate } = await import("../scaffold/template.js");
+  const { listTemplates } = await import("../scaffold/template.js");
   const { serves } = await import("../scaffold/select.js");
-  const template = await findTemplate(name);
+  const template = (await listTemplates()).find((one) => one.name === name);
+  if (!template) return [];
   return found.filter((one) => serves(template, one));
 }
 
@@ -147,7 +148,11 @@ function sayWhatItIs(context: CommandContext, path: string, detected: Detected |
 function sayFields(say: (line: string) => void, verb: string, fields: readonly ModelField[]): void {
   if (fields.length === 0) return;
   const shown = fields.map(({ name, dtype, shape }) => {
-    const lengths = shape ? ` [${shape.map((length) => oneLine(String(length ?? "?"))).join(", ")}]` : "";
+    // Of a column or one value a row there is only the batch.
+    const lengths =
+      shape && shape.length > 1
+        ? ` [${shape.map((length) => oneLine(String(length ?? "?"))).join(", ")}]`
+        : "";
     return `${oneLine(name)} ${dtype}${lengths}`;
   });
   say(`  ${verb} ${someOf(shown)}`);

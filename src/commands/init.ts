@@ -1,9 +1,11 @@
 import { basename, relative, resolve } from "node:path";
-import { UserError } from "../errors.js";
+import { interrupted, UserError } from "../errors.js";
 import type { TemplateQuestion } from "../scaffold/manifest.js";
 import { isProjectName, nearestProjectName, projectNameRule } from "../scaffold/name.js";
+import type { PlannedFile } from "../scaffold/plan.js";
+import type { OpenedTemplate } from "../scaffold/source/open.js";
 import type { Template } from "../scaffold/template.js";
-import { askSelect, askText } from "../ui/prompts.js";
+import { askConfirm, askSelect, askText } from "../ui/prompts.js";
 import type { CommandContext, CommandResult, Define } from "./command.js";
 import { checkServes, detectedJson, type GivenModel, givenModel, templateForModel } from "./given-model.js";
 
@@ -45,25 +47,33 @@ async function init(
 ): Promise<CommandResult> {
   const model = options.from === undefined ? undefined : await givenModel(context, options.from, options);
   const { name, dir } = await place(context, given, options, model?.name);
-  const template = await chooseTemplate(context, options, model);
-  const python = await choosePython(context, options);
-  const answers = await answerTemplate(context, options, template, model);
+  const opened = await chooseTemplate(context, options, model);
+  const { template } = opened;
   const dryRun = options.dryRun === true;
-  const { createProject } = await import("../scaffold/create.js");
-  const planned = await createProject({
-    template,
-    name,
-    python,
-    answers,
-    model: model?.source,
-    dir,
-    dryRun,
-    force: options.force === true,
-    report: context.report,
-    signal: context.signal,
-  });
+  let planned: readonly PlannedFile[];
+  let python: string;
+  try {
+    if (opened.origin) await approve(context, options, opened);
+    python = await choosePython(context, options);
+    const answers = await answerTemplate(context, options, template, model);
+    const { createProject } = await import("../scaffold/create.js");
+    planned = await createProject({
+      template,
+      name,
+      python,
+      answers,
+      model: model?.source,
+      dir,
+      dryRun,
+      force: options.force === true,
+      report: context.report,
+      signal: context.signal,
+    });
+  } finally {
+    await opened.close();
+  }
   const files = planned.map((file) => file.path);
-  if (!dryRun) sayWhatIsNext(context, { name, dir, template, count: files.length });
+  if (!dryRun) sayWhatIsNext(context, { name, dir, template, files });
   return {
     json: {
       dir,
@@ -147,21 +157,23 @@ async function chooseTemplate(
   context: CommandContext,
   options: InitOptions,
   model: GivenModel | undefined,
-): Promise<Template> {
-  const { findTemplate, listTemplates } = await import("../scaffold/template.js");
+): Promise<OpenedTemplate> {
+  const { openTemplate } = await import("../scaffold/source/open.js");
+  const open = (name: string) => openTemplate(name, context);
   if (options.template !== undefined) {
-    const template = await findTemplate(options.template);
-    if (model) await checkServes(template, model);
-    return template;
+    const opened = await open(options.template);
+    if (model) await checkServes(opened.template, model);
+    return opened;
   }
-  if (model) return templateForModel(context, model);
+  if (model) return open((await templateForModel(context, model)).name);
   if (options.yes) {
     context.report({
       type: "note",
       message: `Taking the template ${defaultTemplate} (--template chooses another).`,
     });
-    return findTemplate(defaultTemplate);
+    return open(defaultTemplate);
   }
+  const { listTemplates } = await import("../scaffold/template.js");
   const templates = await listTemplates();
   if (!context.interactive) {
     throw new UserError("usage", "No template was chosen, and there is no terminal to ask on.", {
@@ -169,17 +181,42 @@ async function chooseTemplate(
     });
   }
   const width = Math.max(...templates.map(({ name }) => name.length)) + 2;
-  const usual = templates.find(({ name }) => name === defaultTemplate);
-  return askSelect<Template>({
-    message: "Start from",
-    signal: context.signal,
-    choices: templates.map((template) => ({
-      value: template,
-      name: `${template.name.padEnd(width)} ${template.title}`,
-      description: template.description,
-    })),
-    ...(usual && { default: usual }),
-  });
+  return open(
+    await askSelect<string>({
+      message: "Start from",
+      signal: context.signal,
+      choices: templates.map((template) => ({
+        value: template.name,
+        name: `${template.name.padEnd(width)} ${template.title}`,
+        description: template.description,
+      })),
+      default: defaultTemplate,
+    }),
+  );
+}
+
+/** A template from elsewhere is shown before it is used. */
+async function approve(
+  context: CommandContext,
+  options: InitOptions,
+  { template, origin, paths }: OpenedTemplate,
+): Promise<void> {
+  const say = (message: string) => context.report({ type: "note", message });
+  say(`The template ${options.template}: ${template.title}. ${template.description}`);
+  for (const line of origin ?? []) say(`  ${line}`);
+  say(`  files   ${paths.map((path) => JSON.stringify(path).slice(1, -1)).join(", ")}`);
+  if (options.dryRun || options.yes) return;
+  if (!context.interactive) {
+    throw new UserError(
+      "usage",
+      "A template from elsewhere has to be agreed to, and there is no terminal to ask on.",
+      {
+        hint: "Look at what it writes with --dry-run, and use it with --yes.",
+      },
+    );
+  }
+  const agreed = await askConfirm({ message: "Use this template?", default: false, signal: context.signal });
+  if (!agreed) throw interrupted();
 }
 
 async function answerTemplate(
@@ -232,14 +269,19 @@ function wrongPython(version: string): string | undefined {
 
 function sayWhatIsNext(
   context: CommandContext,
-  project: { name: string; dir: string; template: Template; count: number },
+  project: { name: string; dir: string; template: Template; files: readonly string[] },
 ): void {
   const say = (message: string) => context.report({ type: "note", message });
   const folder = relative(context.cwd, project.dir) || ".";
   const place = folder === project.name ? "" : ` in ${folder}`;
-  say(`Created ${project.name}${place} from the template ${project.template.name}: ${project.count} files.`);
+  say(
+    `Created ${project.name}${place} from the template ${project.template.name}: ${project.files.length} files.`,
+  );
   const steps = folder === "." ? [] : [`cd ${shellWord(folder)}`];
-  steps.push(...project.template.next.filter((line) => !line.startsWith("cd ")));
+  // A project whose schema is not known has no example yet.
+  const hasExample = project.files.includes("examples/request.json");
+  const next = project.template.next.filter((line) => hasExample || !line.includes("examples/request.json"));
+  steps.push(...next.filter((line) => !line.startsWith("cd ")));
   say("Next:");
   for (const step of steps) say(`  ${step}`);
 }

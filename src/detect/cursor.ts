@@ -10,6 +10,9 @@ interface Supply {
   skip(length: number): Promise<number>;
 }
 
+/** The content goes on, and no more of it is read. */
+export class LimitReached extends Error {}
+
 const window = 65_536;
 const nothing = Buffer.alloc(0);
 
@@ -48,9 +51,10 @@ export class ByteCursor {
 
   /**
    * Of a stream, such as inflated bytes; `limit` bounds what comes out of it, as a few bytes can inflate to any number.
-   * The caller destroys the stream. A failure of the stream is thrown as a damaged file.
+   * The caller destroys the stream. A failure of the stream is thrown as a damaged file. After `until`
+   * (by performance.now) a LimitReached is thrown, and at the limit as well: for a caller who makes do with a part.
    */
-  static ofStream(path: string, stream: Readable, limit: number): ByteCursor {
+  static ofStream(path: string, stream: Readable, limit: number, until?: number): ByteCursor {
     const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
     let spare: Buffer = nothing;
     let total = 0;
@@ -68,6 +72,7 @@ export class ByteCursor {
       }
       if (result.done) return nothing;
       total += result.value.length;
+      if (until !== undefined && (total > limit || performance.now() > until)) throw new LimitReached();
       if (total > limit) throw damaged(path, `Its content inflates to more than ${limit} bytes.`);
       return result.value;
     };
@@ -130,6 +135,11 @@ export class ByteCursor {
     if (length > this.ready) throw this.cutShort();
     this.#at += length;
     return this.#buffer.subarray(this.#at - length, this.#at);
+  }
+
+  /** All bytes that are ready, without taking them: for a search through much. */
+  view(): Buffer {
+    return this.#buffer.subarray(this.#at);
   }
 
   peek(): number | undefined {

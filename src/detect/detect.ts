@@ -1,14 +1,45 @@
 import { basename, join, resolve } from "node:path";
 import { throwIfAborted, UserError } from "../errors.js";
+import { catboost } from "./catboost.js";
 import type { Detected } from "./detected.js";
 import { listFolder } from "./folder.js";
+import { gguf } from "./gguf.js";
+import { huggingFace } from "./hugging-face.js";
+import { keras, kerasLegacy } from "./keras.js";
+import { lightgbm } from "./lightgbm.js";
+import { mlflow } from "./mlflow.js";
+import { onnx } from "./onnx.js";
+import { pickle } from "./pickle.js";
 import type { FileReader, FolderReader, SourceFolder } from "./reader.js";
+import { safetensors } from "./safetensors.js";
+import { savedModel } from "./saved-model.js";
+import { skops } from "./skops.js";
 import { SourceFile, statOf } from "./source.js";
+import { torchLegacy } from "./torch-legacy.js";
+import { torchZip } from "./torch-zip.js";
+import { xgboost } from "./xgboost.js";
 
 /** In the order in which they are asked: those with a magic number first, those that have to try last. */
-const fileReaders: readonly FileReader[] = [];
+const fileReaders: readonly FileReader[] = [
+  gguf,
+  kerasLegacy,
+  torchLegacy,
+  keras,
+  torchZip,
+  skops,
+  safetensors,
+  xgboost,
+  lightgbm,
+  catboost,
+  onnx,
+  pickle,
+];
 
-const folderReaders: readonly FolderReader[] = [];
+const folderReaders: readonly FolderReader[] = [
+  mlflow(async (path, signal) => (await detectAt(path, signal))[0]),
+  savedModel,
+  huggingFace,
+];
 
 export interface Detection {
   /** Empty: unknown. Several: a folder holds several models, the best first. */
@@ -33,13 +64,14 @@ export async function detectModel(
 ): Promise<Detection> {
   const { signal } = options;
   throwIfAborted(signal);
-  const absolute = resolve(path);
-  const stats = await statOf(absolute);
-  if (!stats.isDirectory()) {
-    const detected = await detectFile(absolute, signal);
-    return { found: detected ? [detected] : [] };
-  }
-  return { found: await detectFolder(absolute, signal) };
+  return { found: await detectAt(resolve(path), signal) };
+}
+
+async function detectAt(path: string, signal: AbortSignal | undefined): Promise<Detected[]> {
+  const stats = await statOf(path);
+  if (stats.isDirectory()) return await detectFolder(path, signal);
+  const detected = await detectFile(path, signal);
+  return detected ? [detected] : [];
 }
 
 async function detectFile(path: string, signal: AbortSignal | undefined): Promise<Detected | undefined> {

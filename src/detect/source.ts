@@ -74,6 +74,12 @@ export class SourceFile {
     return buffer;
   }
 
+  /** The bytes from `start` to before `end`, in pieces. */
+  async *chunks(start = 0, end = this.size): AsyncGenerator<Buffer> {
+    for (let at = start; at < end; at += headLength)
+      yield await this.bytes(at, Math.min(headLength, end - at));
+  }
+
   async close(): Promise<void> {
     await this.#handle.close();
   }

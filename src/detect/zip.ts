@@ -153,11 +153,7 @@ class FileReader extends RandomAccessReader {
   }
 
   override _readStreamForRange(start: number, end: number): Readable {
-    const file = this.#file;
-    async function* chunks(): AsyncGenerator<Buffer> {
-      for (let at = start; at < end; at += 65_536) yield await file.bytes(at, Math.min(65_536, end - at));
-    }
-    return Readable.from(chunks(), { objectMode: false });
+    return Readable.from(this.#file.chunks(start, end), { objectMode: false });
   }
 
   override close(callback: (error: Error | null) => void): void {

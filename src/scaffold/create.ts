@@ -1,4 +1,5 @@
 import { type Reporter, task } from "../reporter.js";
+import { logicLessRenderer } from "./logic-less.js";
 import type { Occasion } from "./manifest.js";
 import type { ModelFiles } from "./model-files.js";
 import { filesFor, inOrder, type PlannedFile, planProject } from "./plan.js";
@@ -51,6 +52,9 @@ async function projectFiles(options: CreateOptions): Promise<PlannedFile[]> {
   const occasion: Occasion = model ? "model" : "example";
   const files = filesFor(await readTemplateFiles(template), template.files, occasion);
   const variables = templateVariables({ name, python, answers, model: model?.description ?? null });
-  const written = planProject(files, ejsRenderer(variables));
+  const written = planProject(
+    files,
+    template.foreign ? logicLessRenderer(variables) : ejsRenderer(variables),
+  );
   return inOrder([...written, ...(model?.files.copies ?? [])]);
 }

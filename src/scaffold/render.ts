@@ -23,7 +23,12 @@ function renderText(text: string, variables: Readonly<Record<string, unknown>>, 
     });
     return render({ ...variables });
   } catch (error) {
-    const reason = messageOf(error).trim().split("\n").at(-1) ?? "";
+    // EJS shows the place before what went wrong as it renders, and gives advice after what is no JavaScript.
+    const reason =
+      messageOf(error)
+        .trim()
+        .split("\n")
+        .at(error instanceof SyntaxError ? 0 : -1) ?? "";
     throw new UserError("template", `The template file ${file} cannot be rendered.`, {
       why: `${reason.trim()}.`,
       hint: `A template may use the variables ${Object.keys(variables).join(", ")}.`,

@@ -9,6 +9,8 @@ import { checkManifest, manifestName, type TemplateManifest } from "./manifest.j
 export interface Template extends TemplateManifest {
   name: string;
   folder: string;
+  /** From elsewhere: rendered without running code. */
+  foreign?: boolean;
 }
 
 /** A file as it lies in the template; `path` is relative to its folder, with forward slashes. */
@@ -17,6 +19,8 @@ export interface TemplateFile {
   bytes: Buffer;
   executable: boolean;
 }
+
+const mostManifestBytes = 256 * 1024;
 
 export function templatesFolder(): string {
   return packagePath("templates/projects");
@@ -41,11 +45,13 @@ export async function findTemplate(name: string, root = templatesFolder()): Prom
   });
 }
 
-async function readTemplate(folder: string, name: string): Promise<Template> {
+/** Reads what a folder's template.yaml says; `name` is for errors too. */
+export async function readTemplate(folder: string, name: string): Promise<Template> {
   const path = join(folder, manifestName);
   let content: unknown;
   try {
-    content = parse(await readFile(path, "utf8"));
+    if ((await lstat(path)).size > mostManifestBytes) throw new Error("It is too large.");
+    content = parse(await readFile(path, "utf8"), { maxAliasCount: 0 });
   } catch (error) {
     const missing = systemCode(error) === "ENOENT";
     throw new UserError(
@@ -67,7 +73,7 @@ export async function readTemplateFiles(template: Template): Promise<TemplateFil
     const entries = await readdir(join(template.folder, relative), { withFileTypes: true });
     for (const entry of entries) {
       const path = relative === "" ? entry.name : `${relative}/${entry.name}`;
-      if (isLeftOut(entry.name) || path === manifestName) continue;
+      if (isLeftOut(entry.name) || path === manifestName || path === ".git") continue;
       if (entry.isDirectory()) await walk(path);
       else if (entry.isFile()) files.push(await readTemplateFile(template, path));
     }

@@ -34,7 +34,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   weights: ["project", "docker", "registry", ...base],
   keys: ["project", ...base],
   project: ["exec", ...base],
-  scaffold: ["detect", ...base],
+  scaffold: ["detect", "exec", ...base],
   // reads files of models, as data
   detect: base,
   // adapters
@@ -66,6 +66,7 @@ const doors: Readonly<Record<string, RegExp>> = {
   ora: /^ui\//,
   yauzl: /^detect\/zip\.ts$/,
   ejs: /^scaffold\/render\.ts$/,
+  mustache: /^scaffold\/logic-less\.ts$/,
   commander: /^(cli\.ts|commands\/.*|ui\/usage\.ts)$/,
   "node:child_process": /^(exec\.ts|docker\/.*)$/,
 };
