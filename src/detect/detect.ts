@@ -94,6 +94,7 @@ async function detectFolder(root: string, signal: AbortSignal | undefined): Prom
   let files = 0;
   const end = performance.now() + searchTime;
 
+  /** Whether this was a model, whole or broken. */
   const attempt = async (detect: () => Promise<Detected | undefined>): Promise<boolean> => {
     try {
       const detected = await detect();
@@ -103,7 +104,7 @@ async function detectFolder(root: string, signal: AbortSignal | undefined): Prom
       // One broken file does not hide the models beside it
       if (!(error instanceof UserError) || error.code !== "model_file") throw error;
       firstFailure ??= error;
-      return false;
+      return true;
     }
   };
 
@@ -113,6 +114,7 @@ async function detectFolder(root: string, signal: AbortSignal | undefined): Prom
       throwIfAborted(signal);
       if (performance.now() > end) return;
       const folder = await listFolder(path, signal);
+      // The weights in a broken folder of a known format are no model of their own
       if (await attempt(() => readFolder(folder, signal))) continue;
       for (const name of folder.files) {
         files += 1;
