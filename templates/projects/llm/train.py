@@ -153,7 +153,7 @@ def write_gguf(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, path
             rows, columns = tensor.shape
             tensor = tensor.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(rows, columns)
         array = (tensor.float() if tensor.dim() == 1 else tensor.half()).numpy()
-        writer.add_tensor(names.get_name(name, try_suffixes=(".weight",)) + ".weight", array)
+        writer.add_tensor(names.get_name(name, try_suffixes=(".weight",)), array)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
