@@ -8,7 +8,7 @@ import type { SourceFile } from "./source.js";
 import { detailsOf, publicVersion, summaryOf } from "./wording.js";
 import { isZip, zipOf } from "./zip.js";
 
-const largestConfig = 16 * 1024 * 1024;
+const largestConfig = 8 * 1024 * 1024;
 const largestMetadata = 64 * 1024;
 
 export const keras: FileReader = {
