@@ -2,7 +2,9 @@ import { lstat, readFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { describeService, type ServiceDescription, withMaxRows } from "../client/description.js";
 import { type ClientLanguage, clientFile, clientFileName, isClientFile } from "../client/files.js";
-import { systemCode, UserError } from "../errors.js";
+import { describeGraph } from "../client/tensors.js";
+import { detectModel } from "../detect/detect.js";
+import { type ErrorCode, isUserError, systemCode, UserError } from "../errors.js";
 import type { Project } from "../project/load.js";
 import type { Reporter } from "../reporter.js";
 import { writePlan } from "../scaffold/write.js";
@@ -48,16 +50,58 @@ export async function makeClient(options: ClientOptions): Promise<MadeClient> {
   return { text, path, shown: relative(cwd, path), service, unchanged };
 }
 
+/** From the service that runs. Where none does, a graph that is served without code says the same. */
 async function describe(project: Project | undefined, options: ClientOptions): Promise<ServiceDescription> {
-  const { url, api, env, signal } = options;
-  const target = url ?? (await runningUrl(project, options));
-  const apiKey = env.MODELSHIP_API_KEY || undefined;
-  const ask = (route: string) =>
-    fetchDocument(route, { url: target, apiKey, timeout: longestSeconds, signal });
-  const service = describeService(await ask("/openapi.json"), api);
-  const whole = service.predict ? service : withMaxRows(service, await ask(`/${service.api}/model`));
+  const { url, name, report } = options;
   // Where it runs now is this machine's affair; an address that was given is the one that the client is for.
-  return { ...whole, url: url === undefined ? undefined : bareAddress(url) };
+  if (url !== undefined) return { ...(await ask(url, options)), url: bareAddress(url) };
+  try {
+    return await ask(await runningUrl(project, options), options);
+  } catch (error) {
+    if (!isUserError(error) || name !== undefined || !isDown.has(error.code)) throw error;
+    const service = project && (await graphOf(project, options.signal));
+    if (!service) throw needsService(error);
+    report({
+      type: "note",
+      message: "No service of this project answers: its ONNX graph says what it takes.",
+    });
+    return service;
+  }
+}
+
+const isDown: ReadonlySet<ErrorCode> = new Set([
+  "service_unreachable",
+  "engine_unreachable",
+  "engine_permission",
+  "engine_unsupported",
+]);
+
+function needsService(cause: UserError): UserError {
+  return new UserError("service_unreachable", "There is no running service to make the client from.", {
+    why: `${cause.message} What a model takes and gives is known when it runs.`,
+    hint: "Start it with `modelship run --detach`, or with `modelship dev` and --url http://127.0.0.1:8080 here.",
+    cause,
+  });
+}
+
+async function ask(url: string, { api, env, signal }: ClientOptions): Promise<ServiceDescription> {
+  const apiKey = env.MODELSHIP_API_KEY || undefined;
+  const document = (route: string) => fetchDocument(route, { url, apiKey, timeout: longestSeconds, signal });
+  const service = describeService(await document("/openapi.json"), api);
+  return service.predict ? service : withMaxRows(service, await document(`/${service.api}/model`));
+}
+
+/** Of a project without code; nothing for any other, as its classes would have to be run. */
+async function graphOf(
+  project: Project,
+  signal: AbortSignal | undefined,
+): Promise<ServiceDescription | undefined> {
+  const { name, version, model } = project.config;
+  if (model.entry !== "onnx") return undefined;
+  const { found } = await detectModel(join(project.root, model.files), { signal });
+  const [graph, ...others] = found.filter(({ kind }) => kind === "onnx");
+  if (!graph || others.length > 0 || graph.inputs.length === 0) return undefined;
+  return describeGraph({ name, version, inputs: graph.inputs, outputs: graph.outputs });
 }
 
 /** An address without what must not go into a file: a user name, a password, a query. */
