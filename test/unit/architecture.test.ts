@@ -31,6 +31,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   dev: ["deploy", "project", "image", "docker", "service", "exec", ...base],
   deploy: [
     "client",
+    "detect",
     "scaffold",
     "keys",
     "project",
