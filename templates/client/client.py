@@ -441,6 +441,8 @@ class Client:
                 )
             except ServiceUnreachableError as broken:
                 failure, again = broken, repeatable or not broken.sent
+                if isinstance(broken.__cause__, ssl.SSLCertVerificationError):
+                    again = False
             else:
                 if 200 <= answer.status < 300:
                     return answer
@@ -1015,7 +1017,12 @@ class _Answer:
                 raise ServiceTimeoutError(
                     f"no answer within {self._deadline.seconds or 0:g} s"
                 ) from error
-            except (OSError, http.client.HTTPException, ValueError) as error:
+            except (
+                OSError,
+                http.client.HTTPException,
+                ValueError,
+                AttributeError,  # another thread has closed it
+            ) as error:
                 raise ServiceUnreachableError("the answer broke off") from error
             if chunk:
                 yield chunk
@@ -1072,8 +1079,12 @@ class _Answer:
         if self._over:
             return
         if self.is_events:
-            for _ in self.chunks():
-                pass
+            try:
+                self._socket.settimeout(1.0)
+                self._response.read()
+            except (OSError, http.client.HTTPException):
+                self.abort()
+                return
         self._over = True
         stays = not self._response.will_close
         self._response.close()

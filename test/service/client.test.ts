@@ -1,10 +1,10 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { packagePath } from "../../src/package.js";
-import { run } from "../setup/cli.js";
+import { modelship, run } from "../setup/cli.js";
 import { folderWith } from "../setup/folder.js";
 import { servicePython, startService } from "../setup/service.js";
 import { compile, languages, makeClient, program } from "./client-programs.js";
@@ -16,7 +16,7 @@ test("what is made passes the strict checkers of its language, whatever the name
   timeout: 180_000,
 }, async () => {
   const folder = await folderWith({ "package.json": '{"type": "module"}', "biome.json": '{"root": true}' });
-  const models = { digits, fields, story, writer, code, versions };
+  const models = { fields, story, writer, code, versions };
   for (const [name, files] of Object.entries(models)) {
     const entry = name === "versions" ? { MODELSHIP_ENTRY: "v1=first.py:Model,v2=second.py:Model" } : {};
     const { url } = await startService(files, entry);
@@ -383,7 +383,6 @@ async function troubled(): Promise<{ url: string; asked: string[] }> {
 test("a file that is no client stays, and one that is the same is left alone", async () => {
   const { url } = await startService(digits);
   const folder = await folderWith({ "client.py": "mine = True\n" });
-  const { modelship } = await import("../setup/cli.js");
   const refused = await modelship(["client", "python", "--url", url], { cwd: folder });
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain("client.py is there, and is no client of modelship.");
@@ -397,4 +396,28 @@ test("a file that is no client stays, and one that is the same is left alone", a
   const versioned = await modelship(["client", "python", "--url", url, "--api", "v7"], { cwd: folder });
   expect(versioned).toMatchObject({ code: 2 });
   expect(versioned.stderr).toContain("It has: v1.");
+});
+
+test("an ONNX graph alone makes the client that its service makes", async () => {
+  const model = await readFile(packagePath("templates/projects/onnx/model/wine.onnx"));
+  const folder = await folderWith({
+    "modelship.yaml": "name: wine\nversion: 2.0.0\nmodel:\n  entry: onnx\n  files: wine.onnx\n",
+    "requirements.txt": "onnxruntime\n",
+    "wine.onnx": model,
+  });
+  const env = { MODELSHIP_NAME: "wine", MODELSHIP_VERSION: "2.0.0", MODELSHIP_ENTRY: "onnx" };
+  const { url } = await startService({ "wine.onnx": model }, env);
+  const noEngine = { DOCKER_HOST: "unix:///nowhere" };
+  for (const language of languages) {
+    const args = ["client", language, "--output", "-"];
+    const alone = await modelship(args, { cwd: folder, env: noEngine });
+    const asked = await modelship([...args, "--url", url], { cwd: folder });
+    const address = url.replace(/\/$/, "");
+    expect(asked.stdout).toContain(address);
+    expect(alone).toMatchObject({ code: 0, stdout: asked.stdout.replace(address, "http://127.0.0.1:8080") });
+  }
+  await writeFile(join(folder, "modelship.yaml"), "name: wine\n");
+  const refused = await modelship(["client", "python"], { cwd: folder, env: noEngine });
+  expect(refused.code).toBe(5);
+  expect(refused.stderr).toContain("There is no running service to make the client from.");
 });
