@@ -8,11 +8,13 @@ import { run } from "../setup/shell.mjs";
 import { root, statePath } from "../setup/state.mjs";
 import { runQuietly, withReports } from "./quiet.mjs";
 
-export async function runPytest(env) {
+/** The runtime and the templates, or the templates alone whose packages are too large for every day. */
+export async function runPytest(env, { large = false } = {}) {
   const total = { passed: 0, failed: 0, skipped: 0 };
   const python = await findPython();
   await withReports(async (folder) => {
-    for (const project of [runtime(), ...(await templates(folder, env))]) {
+    const projects = await templates(folder, env, { large });
+    for (const project of large ? projects : [runtime(), ...projects]) {
       const result = await runProject(project, python, folder, env).catch(failure);
       say(`${project.name}: ${result.passed} passed, ${result.failed} failed, ${result.skipped} skipped`);
       for (const key of Object.keys(total)) total[key] += result[key];
@@ -43,24 +45,44 @@ function runtime() {
   };
 }
 
-/** A template is tested as a user gets it: written by init, with its own pinned requirements. */
-async function templates(folder, env) {
+/**
+ * A template is tested as a user gets it: written by init, with its own pinned requirements. Once as it is, and once for
+ * a model of the user's (`--from`), in whose place stands the one that the template brings.
+ */
+async function templates(folder, env, { large }) {
   const home = join(root, "templates/projects");
   const names = readdirSync(home).filter((name) => existsSync(join(home, name, "template.yaml")));
   const projects = [];
   for (const name of names) {
-    const cwd = join(folder, name);
-    const args = ["init", name, "--template", name, "--dir", cwd, "--yes"];
-    await run(process.execPath, [join(root, "bin/modelship.js"), ...args], { env, cwd: folder });
-    const files = ["requirements.txt", "requirements-dev.txt"].map((file) => join(cwd, file));
-    projects.push({ name: `template ${name}`, cwd, requirements: files.filter(existsSync) });
+    const model = join(home, name, "model");
+    const from = existsSync(model) ? [["--from", model]] : [];
+    for (const given of [[], ...from]) {
+      const cwd = join(folder, given.length === 0 ? name : `${name}-from`);
+      const args = ["init", name, "--template", name, ...given, "--dir", cwd, "--yes"];
+      await run(process.execPath, [join(root, "bin/modelship.js"), ...args], { env, cwd: folder });
+      if (!existsSync(join(cwd, "test_model.py")) || isLarge(cwd) !== large) continue;
+      const files = ["requirements.txt", "requirements-dev.txt"].map((file) => join(cwd, file));
+      projects.push({
+        name: `template ${name}${given.length === 0 ? "" : " --from"}`,
+        venv: `template ${name}`,
+        cwd,
+        requirements: files.filter(existsSync),
+      });
+    }
   }
   return projects;
 }
 
-async function runProject({ name, cwd, requirements, options = [] }, python, folder, env) {
-  const venv = await virtualenv(name, python, requirements);
-  const report = join(folder, `${name.replaceAll(" ", "-")}.xml`);
+/** Whether its packages are gigabytes. */
+function isLarge(project) {
+  const requirements = join(project, "requirements.txt");
+  const names = /^(torch|transformers|vllm|sentence-transformers|tensorflow|keras|llama-cpp-python)\b/m;
+  return existsSync(requirements) && names.test(readFileSync(requirements, "utf8"));
+}
+
+async function runProject({ name, venv: shared, cwd, requirements, options = [] }, python, folder, env) {
+  const venv = await virtualenv(shared ?? name, python, requirements);
+  const report = join(folder, `${name.replaceAll(/[ -]+/g, "-")}.xml`);
   // The tree stays as it was: no caches beside the sources.
   const quiet = ["-q", "-p", "no:cacheprovider", `--junitxml=${report}`, ...options];
   const code = await runQuietly(join(venv, bin, "python"), ["-m", "pytest", ...quiet], {

@@ -19,6 +19,11 @@ export function suites() {
     { name: "check", run: check },
     { name: "unit", run: unit },
     { name: "service", run: runPytest },
+    {
+      name: "templates:large",
+      run: (env) => runPytest(env, { large: true }),
+      notHere: "their packages are gigabytes: npm test -- templates:large",
+    },
     { name: "dev", run: dev },
     { name: "playground", run: playground },
     { name: "integration", engine: "default", run: integration },

@@ -14,6 +14,8 @@ export interface GivenModel {
   path: string;
   /** Nothing for a format that is not known. */
   detected: Detected | undefined;
+  /** What of it is served: the model in a folder of MLflow's. */
+  served: Detected | undefined;
   /** What a project could be called. */
   name: string | undefined;
   source: { description: TemplateModel; files: ModelFiles };
@@ -27,19 +29,22 @@ export async function givenModel(
 ): Promise<GivenModel> {
   const { detectModel } = await import("../detect/detect.js");
   const { filesAt, planModelFiles } = await import("../scaffold/model-files.js");
+  const { innerModel } = await import("../scaffold/flavour.js");
   const { templateModel, unknownModel } = await import("../scaffold/template-model.js");
   const absolute = resolve(context.cwd, path);
   const { found } = await detectModel(absolute, { signal: context.signal });
   const detected = await oneOf(context, path, found, options);
-  const files = await planModelFiles(detected?.files ?? (await filesAt(absolute, context.signal)));
+  const served = detected && innerModel(detected);
+  const files = await planModelFiles(served?.files ?? (await filesAt(absolute, context.signal)));
   sayWhatItIs(context, path, detected);
   return {
     path,
     detected,
+    served,
     name: nameOf(absolute, found, detected),
     source: {
       files,
-      description: detected ? templateModel(detected, files.files) : unknownModel(files.files),
+      description: served ? templateModel(served, files.files) : unknownModel(files.files),
     },
   };
 }
@@ -47,13 +52,14 @@ export async function givenModel(
 /** The template that serves it, or the one for all that no other serves. */
 export async function templateForModel(context: CommandContext, model: GivenModel): Promise<Template> {
   const { findTemplate, listTemplates } = await import("../scaffold/template.js");
-  const { templateFor, templateForUnknown } = await import("../scaffold/select.js");
-  const template = model.detected && templateFor(model.detected, await listTemplates());
+  const { templateFor, templateForUnknown, whyNotWithoutCode } = await import("../scaffold/select.js");
+  const template = model.served && templateFor(model.served, await listTemplates());
   if (template) return template;
+  const reason = model.served && whyNotWithoutCode(model.served);
   context.report({
     type: "warning",
     message: model.detected
-      ? `No template serves this model: the project is one for code of your own.`
+      ? `No template serves this model: the project is one for code of your own.${reason ? ` ${oneLine(reason)}` : ""}`
       : `${model.path} is of no format that modelship knows: the project is one for code of your own.`,
     hint: "Its model.py says TODO(modelship) where your code has to load the model and ask it.",
   });
@@ -61,7 +67,7 @@ export async function templateForModel(context: CommandContext, model: GivenMode
 }
 
 /** A template that names the kinds it serves is taken at its word; one that names none is for any. */
-export async function checkServes(template: Template, { detected, path }: GivenModel): Promise<void> {
+export async function checkServes(template: Template, { served: detected, path }: GivenModel): Promise<void> {
   if (!detected || template.serves.length === 0 || template.serves.includes(detected.kind)) return;
   const { listTemplates } = await import("../scaffold/template.js");
   const { templateFor, templateForUnknown } = await import("../scaffold/select.js");
@@ -111,10 +117,11 @@ async function oneOf(
 
 async function servedBy(name: string, found: readonly Detected[]): Promise<Detected[]> {
   const { listTemplates } = await import("../scaffold/template.js");
+  const { innerModel } = await import("../scaffold/flavour.js");
   const { serves } = await import("../scaffold/select.js");
   const template = (await listTemplates()).find((one) => one.name === name);
   if (!template) return [];
-  return found.filter((one) => serves(template, one));
+  return found.filter((one) => serves(template, innerModel(one)));
 }
 
 function nameOf(
@@ -148,7 +155,11 @@ function sayWhatItIs(context: CommandContext, path: string, detected: Detected |
 function sayFields(say: (line: string) => void, verb: string, fields: readonly ModelField[]): void {
   if (fields.length === 0) return;
   const shown = fields.map(({ name, dtype, shape }) => {
-    const lengths = shape ? ` [${shape.map((length) => oneLine(String(length ?? "?"))).join(", ")}]` : "";
+    // Of a column or one value a row there is only the batch.
+    const lengths =
+      shape && shape.length > 1
+        ? ` [${shape.map((length) => oneLine(String(length ?? "?"))).join(", ")}]`
+        : "";
     return `${oneLine(name)} ${dtype}${lengths}`;
   });
   say(`  ${verb} ${someOf(shown)}`);

@@ -20,7 +20,10 @@ export interface Described {
  */
 export function exampleRow({ kind, inputs, features }: Described): Record<string, unknown> | null {
   if (kind !== "onnx" && features?.columns) {
-    return Object.fromEntries(features.columns.map(({ identifier }) => [identifier, 0.5]));
+    const types = new Map(inputs.map(({ name, dtype }) => [name, dtype]));
+    return Object.fromEntries(
+      features.columns.map(({ name, identifier }) => [identifier, sampleOf(types.get(name) ?? "float64")]),
+    );
   }
   if (kind !== "onnx" && features) {
     return features.count <= mostValues ? { features: new Array(features.count).fill(0.5) } : null;

@@ -24,11 +24,23 @@ export async function planModelFiles(paths: readonly string[]): Promise<ModelFil
   const copies = await Promise.all(
     paths.map(async (source, index) => {
       const path = `${folder}/${files[index]}`;
-      checkInside(path);
+      checkName(path, source);
       return { path, source, size: await sizeOf(source), mode: 0o644 };
     }),
   );
   return { files, copies };
+}
+
+function checkName(path: string, source: string): void {
+  try {
+    checkInside(path);
+  } catch (error) {
+    throw new UserError("model_files", `${JSON.stringify(source)} has a name that no project can have.`, {
+      why: "A colon or a backslash means something else on other machines.",
+      hint: "Rename it, and try again.",
+      cause: error,
+    });
+  }
 }
 
 /** The files at a path that no reader knows: itself, or all in the folder. Links in it are not followed. */

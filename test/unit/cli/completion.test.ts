@@ -96,7 +96,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
       ["modelship", "run", "--", "req"],
       ["request one.json", "request-dir"],
     ],
-    [["modelship", "init", "--template", "s"], []],
+    [["modelship", "init", "--template", "onn"], ["onnx"]],
   ])("%j offers %j", async (words, expected) => {
     expect(offers(words, await place()).sort()).toEqual([...expected].sort());
   });

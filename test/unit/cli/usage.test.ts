@@ -47,7 +47,7 @@ describe("what cannot be meant is a usage error with the nearest thing that can"
     [["init", "a", "b"], "Too many arguments for 'init'.", "See modelship init --help."],
     [["completion"], "Missing required argument 'shell'.", "See modelship completion --help."],
     [["completion", "csh"], "Allowed choices are bash, zsh, fish.", "See modelship completion --help."],
-    [["help", "biuld"], "Allowed choices are init, build", "See modelship help --help."],
+    [["help", "biuld"], "Allowed choices are init, templates", "See modelship help --help."],
     [["--json=yaml", "init"], "Allowed choices are document, events.", "See modelship --help."],
     [["init", "--template"], "argument missing", "See modelship init --help."],
   ])("%j", async (args, message, hint) => {

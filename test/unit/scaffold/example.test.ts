@@ -41,6 +41,11 @@ test("columns have identifiers, a mere number of features is a list", () => {
     a_b: 0.5,
     c: 0.5,
   });
+  const inputs = [{ ...field("c", "string", [null]), identifier: "c" }];
+  expect(exampleRow({ kind: "skops", inputs, features: { count: 2, columns } })).toEqual({
+    a_b: 0.5,
+    c: "a text",
+  });
   expect(exampleRow({ kind: "xgboost", inputs: [], features: { count: 3, columns: null } })).toEqual({
     features: [0.5, 0.5, 0.5],
   });

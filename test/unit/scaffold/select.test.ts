@@ -33,3 +33,15 @@ test("one that names the task comes before one for any task", () => {
   expect(templateFor(found, [any, ...templates])?.name).toBe("llm");
   expect(serves(any, found)).toBe(true);
 });
+
+test.each([
+  [[null, 4], "onnx"],
+  [["batch", 4], "onnx"],
+  [[1, 4], "onnx"],
+  [[8, 4], undefined],
+  [[], undefined],
+  [undefined, undefined],
+] as const)("an ONNX graph whose input has the shape %j is served without code: %s", (shape, name) => {
+  const inputs = [{ name: "x", dtype: "float32" as const, shape }];
+  expect(templateFor(detectedAs({ kind: "onnx", inputs }), templates)?.name).toBe(name);
+});
