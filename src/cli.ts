@@ -34,6 +34,11 @@ const commands: readonly CommandEntry[] = [
     summary: "Send a request to the running service",
     load: () => import("./commands/predict.js"),
   },
+  {
+    name: "client",
+    summary: "Make a typed client from the running service's schema",
+    load: () => import("./commands/client.js"),
+  },
   { name: "push", summary: "Push the image to a registry", load: () => import("./commands/push.js") },
   {
     name: "pull",

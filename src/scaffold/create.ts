@@ -1,4 +1,5 @@
 import { type Reporter, task } from "../reporter.js";
+import { projectClients } from "./clients.js";
 import { logicLessRenderer } from "./logic-less.js";
 import type { Occasion } from "./manifest.js";
 import type { ModelFiles } from "./model-files.js";
@@ -56,5 +57,7 @@ async function projectFiles(options: CreateOptions): Promise<PlannedFile[]> {
     files,
     template.foreign ? logicLessRenderer(variables) : ejsRenderer(variables),
   );
-  return inOrder([...written, ...(model?.files.copies ?? [])]);
+  // What others' templates write was shown before, to the last file.
+  const clients = template.foreign ? [] : projectClients({ name, model: model?.description, written });
+  return inOrder([...written, ...clients, ...(model?.files.copies ?? [])]);
 }

@@ -67,6 +67,11 @@ export async function predict(request: PredictRequest): Promise<Prediction> {
 const predictPath = "/v1/predict";
 
 export function predictUrl(text: string): URL {
+  return routeOf(text, predictPath);
+}
+
+/** Where a route is: `text` may name the service, or a route of it already. */
+export function routeOf(text: string, route: string): URL {
   let url: URL;
   try {
     url = new URL(/^https?:\/\//i.test(text) ? text : `http://${text}`);
@@ -77,11 +82,12 @@ export function predictUrl(text: string): URL {
     });
   }
   const path = url.pathname.replace(/\/+$/, "");
-  url.pathname = path.endsWith(predictPath) ? path : path + predictPath;
+  url.pathname = path.endsWith(route) ? path : path + route;
   return url;
 }
 
-function unreachable(error: unknown, url: URL, seconds: number | undefined): UserError {
+/** What is told when there is no answer; `seconds`: because the time was up. */
+export function unreachable(error: unknown, url: URL, seconds: number | undefined): UserError {
   if (error instanceof UserError) return error;
   // The origin alone: an address may carry a key in its query or its user name.
   const where = url.origin;

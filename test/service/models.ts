@@ -164,3 +164,71 @@ class Model:${noLoad}
         return [Output(size=row.height + row.weight) for row in rows]
 `,
 };
+
+/** Takes as long as it is asked to; says so when it is left. */
+export const slow = {
+  "model.py": `${head}
+class Input(BaseModel):
+    seconds: float
+
+
+class Output(BaseModel):
+    slept: float
+
+
+class Model:${noLoad}
+    def predict(self, rows: list[Input]) -> list[Output]:
+        for row in rows:
+            time.sleep(row.seconds)
+        return [Output(slept=row.seconds) for row in rows]
+`,
+};
+
+/** Chats, goes on with texts and embeds them. */
+export const writer = {
+  "model.py": `${head}
+class Model:${noLoad}
+    def chat(self, messages: list[dict], *, max_tokens: int = 9) -> Iterator[str]:
+        yield f"{messages[-1]['content']} "
+        if messages[-1]["content"] == "fail":
+            raise ValueError("secret of the model")
+        yield str(max_tokens)
+
+    def complete(self, prompt: str) -> Iterator[str]:
+        yield f"{prompt} and"
+        yield " on"
+
+    def embed(self, texts: list[str]) -> list[list[float]]:
+        return [[len(text), 0.5] for text in texts]
+`,
+};
+
+/** Names and texts that are code where they are not escaped, in every place that a schema has. */
+export const code = {
+  "model.py": `${head}from pydantic import create_model
+from typing import Any
+
+NAMES = [
+    'x": 1}; import os; os._exit(9); {"y', "'''", '"""', "*/ process.exit(9); /*", "\${process.exit(9)}", "\`",
+    "line\\nbreak", "line\\u2028separator", "\\u202eright to left", "\\U0001f600 face", "back\\\\slash", "<!--", "</script>",
+    "class", "constructor", "__proto__", "__private", "int", "str", "Json", "None", "", " ", "0", "type: ignore", "#", "@ts-ignore",
+]
+
+
+def trap(name: str) -> Any:
+    about = f"{name}\\n# noqa */ \\"\\"\\" {name}"
+    return create_model(name or "Empty", __doc__=about, **{
+        f"f{at}": (Literal[one, "plain"], Field(alias=one, description=f"{one}\\n{about}", default="plain") if at % 2 else Field(alias=one, description=about))
+        for at, one in enumerate(NAMES)
+    })
+
+
+TRAPS = [trap(name) for name in ("Client", "Output", "Input", "list", 'x"); import os', "*/", "Type")]
+Input = create_model("Input", **{f"n{at}": (one | None, Field(default=None, alias=NAMES[at])) for at, one in enumerate(TRAPS)})
+
+
+class Model:${noLoad}
+    def predict(self, rows: list[Input]) -> list[Input]:
+        return rows
+`,
+};

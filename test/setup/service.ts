@@ -18,7 +18,7 @@ export function servicePython(): string {
 
 /** The real service, for a project of these files, until the test ends. */
 export async function startService(
-  files: Readonly<Record<string, string>>,
+  files: Readonly<Record<string, string | Buffer>>,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<RunningService> {
   const root = await folderWith(files);

@@ -29,12 +29,27 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // use cases and planning
   doctor: ["project", "image", "weights", "docker", "registry", "service", "exec", ...base],
   dev: ["deploy", "project", "image", "docker", "service", "exec", ...base],
-  deploy: ["keys", "project", "image", "weights", "docker", "registry", "service", "exec", ...base],
+  deploy: [
+    "client",
+    "detect",
+    "scaffold",
+    "keys",
+    "project",
+    "image",
+    "weights",
+    "docker",
+    "registry",
+    "service",
+    "exec",
+    ...base,
+  ],
   image: ["project", "weights", "docker", "registry", "exec", ...base],
   weights: ["project", "docker", "registry", ...base],
   keys: ["project", ...base],
   project: ["exec", ...base],
-  scaffold: ["detect", "exec", ...base],
+  scaffold: ["client", "detect", "exec", ...base],
+  // plain text out of a description
+  client: base,
   // reads files of models, as data
   detect: base,
   // adapters
