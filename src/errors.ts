@@ -32,6 +32,7 @@ const exitCodes = {
   project_not_found: ExitCode.usage,
   model_files: ExitCode.usage,
   reference: ExitCode.usage,
+  incompatible: ExitCode.usage,
   template: ExitCode.usage,
   input: ExitCode.usage,
   // 3: no engine to work with

@@ -5,9 +5,9 @@ import { connectEngine } from "../docker/connect.js";
 import { gpuSupport } from "../docker/gpu.js";
 import { inspectImage } from "../docker/images.js";
 import { isUserError } from "../errors.js";
-import { chooseBase } from "../image/base.js";
 import { readProjectContent } from "../image/context.js";
 import { readInstallSettings } from "../image/install-settings.js";
+import { baseOf } from "../image/prepare.js";
 import { readRequirements } from "../image/requirements.js";
 import { loadProject, type Project } from "../project/load.js";
 import { RegistryClient } from "../registry/client.js";
@@ -146,7 +146,16 @@ async function baseImage(
   project: Project | undefined,
 ): Promise<Omit<Check, "name">> {
   if (!project) return { status: "skipped", message: "no project here" };
-  const { reference } = chooseBase(project);
+  const { config, origins } = project;
+  const requirements = await readRequirements(
+    project.root,
+    config.requirements,
+    origins.requirements ?? { from: "file" },
+  );
+  const { reference } = await baseOf(project, requirements, {
+    env: options.env,
+    platform: config.image.platforms[0],
+  });
   if (engine && (await inspectImage(engine, reference))) {
     return { status: "ok", message: `${reference} is on the engine` };
   }
