@@ -113,6 +113,9 @@ function serviceEnvironment(
     PYTHONUNBUFFERED: "1",
     PYTHONDONTWRITEBYTECODE: "1",
     HOME: "/tmp",
+    ...(base.reference.startsWith(nvidiaImages) && {
+      PATH: "/opt/venv/bin:/usr/local/nvidia/bin:/usr/local/cuda/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    }),
     ...(base.cuda && nvidiaSettings(base)),
     ...serviceSettings(config, content.model.containerPath),
   };
@@ -123,6 +126,8 @@ function serviceEnvironment(
   return environment;
 }
 
+const nvidiaImages = "nvidia/cuda:";
+
 /**
  * What NVIDIA's container runtime goes by, as in its own images: give the driver's libraries for computing, and do not
  * start on a machine whose driver is too old.
@@ -132,7 +137,7 @@ function nvidiaSettings({ cuda, reference }: BaseDecision): Record<string, strin
   return {
     NVIDIA_VISIBLE_DEVICES: "all",
     NVIDIA_DRIVER_CAPABILITIES: "compute,utility",
-    ...(major && !reference.startsWith("nvidia/cuda:") && { NVIDIA_REQUIRE_CUDA: `cuda>=${major}.0` }),
+    ...(major && !reference.startsWith(nvidiaImages) && { NVIDIA_REQUIRE_CUDA: `cuda>=${major}.0` }),
   };
 }
 
