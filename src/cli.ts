@@ -51,6 +51,11 @@ const commands: readonly CommandEntry[] = [
     load: () => import("./commands/inspect.js"),
   },
   {
+    name: "size",
+    summary: "Show where the megabytes of an image are, and what would make it smaller",
+    load: () => import("./commands/size.js"),
+  },
+  {
     name: "sign",
     summary: "Sign an image in a registry with a key",
     load: () => import("./commands/sign.js"),

@@ -33,6 +33,7 @@ const exitCodes = {
   model_files: ExitCode.usage,
   model_file: ExitCode.usage,
   reference: ExitCode.usage,
+  incompatible: ExitCode.usage,
   template: ExitCode.usage,
   input: ExitCode.usage,
   // 3: no engine to work with

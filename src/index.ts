@@ -10,6 +10,7 @@ export type { ImagePlan } from "./image/plan.js";
 export type { BuildOptions } from "./image/prepare.js";
 export { type PullOptions, type PullResult, pullWeights } from "./image/pull.js";
 export { type PushOptions, type PushResult, pushProject } from "./image/push.js";
+export { type ImageSize, imageSize, type SizeOptions } from "./image/size/size.js";
 export { type CreatedKey, type CreateKeyOptions, createKey } from "./keys/create.js";
 export type { KeyEntry } from "./keys/document.js";
 export { type ListKeysOptions, listKeys } from "./keys/list.js";

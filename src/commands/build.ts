@@ -12,6 +12,7 @@ interface Flags {
   cache: boolean;
   pull?: boolean;
   base?: string;
+  cuda?: string;
   platform?: string;
   network?: string;
   caCert?: string;
@@ -42,6 +43,7 @@ const define: Define = (command, run) => {
     .option("--no-cache", "Build every step again")
     .option("--pull", "Fetch the base image again")
     .option("--base <image>", "Base image; it must have python3 with pip and venv")
+    .option("--cuda <cuda>", "CUDA of the image: auto, none, a version such as 12.8, base, runtime, devel")
     .option("--platform <os/arch>", "Platform to build for; default: the engine's own")
     .option("--network <mode>", "Network of the build's steps: host, none, or a name")
     .option("--ca-cert <file>", "PEM bundle that dependency installs trust")
@@ -104,6 +106,7 @@ async function buildOptions(context: CommandContext, flags: Flags): Promise<Buil
     pull: flags.pull ?? false,
     bake: flags.bake,
     base: flags.base,
+    cuda: flags.cuda,
     platform: flags.platform,
     network: flags.network,
     caCert: flags.caCert,

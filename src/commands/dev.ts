@@ -8,6 +8,7 @@ interface DevFlags {
   env: string[];
   envFile: string[];
   python?: string;
+  allowCpu?: boolean;
   reload: boolean;
 }
 
@@ -29,6 +30,7 @@ export default function define(command: Command, run: Run): void {
       "--python <interpreter>",
       "Python to use: a path, a name or a version (default: the project's version)",
     )
+    .option("--allow-cpu", "Compute on the CPU where there is no GPU, although the project is made for one")
     .option("--no-reload", "Do not start again when a file is saved")
     .action(run(action));
 }
@@ -45,6 +47,7 @@ async function action(context: CommandContext, flags: DevFlags): Promise<Command
     environment: flags.env,
     environmentFiles: flags.envFile,
     python: flags.python,
+    allowCpu: flags.allowCpu ?? false,
     reload: flags.reload,
     lastResort: context.lastResort,
     onReady({ name, url, curl }) {

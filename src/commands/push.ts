@@ -9,6 +9,7 @@ interface Flags {
   from?: string;
   insecure?: boolean;
   base?: string;
+  cuda?: string;
   network?: string;
   platform?: string;
   also?: FaceKind[];
@@ -36,6 +37,7 @@ const define: Define = (command, run) => {
     )
     .option("--insecure", "Speak plain HTTP to a registry that is not on this machine")
     .option("--base <image>", "Base image, if the image has to be built first")
+    .option("--cuda <cuda>", "CUDA of the image: auto, none, a version such as 12.8, base, runtime, devel")
     .option("--network <mode>", "Network of the build's steps, if the image has to be built first")
     .action(
       run(async (context, references: string[], flags: Flags) => {
@@ -47,6 +49,7 @@ const define: Define = (command, run) => {
           from: flags.from,
           insecure: flags.insecure ?? false,
           base: flags.base,
+          cuda: flags.cuda,
           network: flags.network,
           platform: flags.platform,
           also: flags.also ?? [],

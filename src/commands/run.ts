@@ -12,6 +12,8 @@ interface RunFlags {
   memory?: string;
   cpus?: string;
   gpus?: string;
+  allowCpu?: boolean;
+  cuda?: string;
   readOnly?: boolean;
   network?: string;
   build: boolean;
@@ -44,6 +46,8 @@ export default function define(command: Command, run: Run): void {
     .option("-m, --memory <size>", "Most memory it may take: 512m, 2g")
     .option("--cpus <number>", "Most CPUs it may take: 1.5")
     .option("--gpus <gpus>", "GPUs it gets: all, a number, or device=0,1")
+    .option("--allow-cpu", "Let a service that is made for a GPU run on the CPU where there is none")
+    .option("--cuda <cuda>", "CUDA of the image: auto, none, a version such as 12.8, base, runtime, devel")
     .option("--read-only", "Read-only root filesystem, with a /tmp in memory")
     .option("--network <name>", "Network to join; host for the machine's own")
     .option("--no-build", "Run what was built last")
@@ -76,6 +80,8 @@ async function action(
     memory: number(flags.memory, parseMemory),
     nanoCpus: number(flags.cpus, parseCpus),
     gpus: flags.gpus === undefined ? undefined : parseGpus(flags.gpus),
+    allowCpu: flags.allowCpu ?? false,
+    cuda: flags.cuda,
     readOnly: flags.readOnly ?? false,
     timeout: number(flags.timeout, (text) => parseSeconds("--timeout", text)),
     drain: parseSeconds("--drain", flags.drain),

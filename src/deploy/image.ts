@@ -43,6 +43,8 @@ export interface ImageOptions {
   context?: string | undefined;
   /** Network that the service will join. */
   network?: string | undefined;
+  /** `--cuda`, for an image that has to be built. */
+  cuda?: string | undefined;
   report: Reporter;
   signal?: AbortSignal | undefined;
 }
@@ -78,10 +80,10 @@ export async function projectImage(
   options: ImageOptions,
 ): Promise<ServiceImage> {
   if (!how.build) return builtImage(engine, project);
-  const { cwd, env, host, context, report, signal } = options;
+  const { cwd, env, host, context, cuda, report, signal } = options;
   // An engine that runs the service on its own network, for lack of a bridge, builds there too.
   const network = options.network === "host" ? "host" : undefined;
-  const wanted = { cwd, env, host, context, report, signal, network, dir: project.root };
+  const wanted = { cwd, env, host, context, cuda, report, signal, network, dir: project.root };
   if (!how.bake) {
     const { image } = await codeImage(wanted);
     return { id: image.id, name: codeTag(project), labels: image.labels, size: image.size };

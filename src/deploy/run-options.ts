@@ -21,6 +21,8 @@ export interface RunOptions extends ImageOptions {
   memory?: number | undefined;
   nanoCpus?: number | undefined;
   gpus?: GpuRequest | undefined;
+  /** Let a service that is made for a GPU run on the CPU. */
+  allowCpu?: boolean | undefined;
   readOnly: boolean;
   /** Arguments for the service. */
   command: readonly string[];

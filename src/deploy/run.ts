@@ -116,9 +116,12 @@ async function planContainer(
   const service = serviceName(options.name ?? project?.config.name ?? labels[Label.name] ?? "service");
   const port = Number(labels[Label.port] ?? 8080);
   if (labels[Label.accelerator] === "cuda" && !options.gpus) {
+    const without = options.allowCpu
+      ? "it computes on the CPU"
+      : "it does not start without one, unless --allow-cpu lets it compute on the CPU";
     options.report({
       type: "note",
-      message: "This image is made for CUDA and gets no GPU; --gpus all gives it all of them.",
+      message: `This image is made for CUDA and gets no GPU; --gpus all gives it all of them: ${without}.`,
     });
   }
   return {

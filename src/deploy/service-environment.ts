@@ -21,12 +21,15 @@ export interface EnvironmentOptions {
   /** `KEY=VALUE` or `KEY`. */
   environment: readonly string[];
   environmentFiles: readonly string[];
+  /** `--allow-cpu`: a service that is made for a GPU may run on the CPU. */
+  allowCpu?: boolean | undefined;
 }
 
 /** What the user gives a service: files, then flags, then the keys that its project names. */
 export async function givenEnvironment(options: EnvironmentOptions): Promise<Environment> {
   const flags = parseEnvironmentFlags(options.environment, options.env);
-  return mergeEnvironments(...(await readEnvironmentFiles(options)), flags);
+  const allowed = new Map(options.allowCpu ? [["MODELSHIP_ALLOW_CPU", "1"]] : []);
+  return mergeEnvironments(...(await readEnvironmentFiles(options)), flags, allowed);
 }
 
 async function readEnvironmentFiles(options: EnvironmentOptions): Promise<Environment[]> {

@@ -18,6 +18,8 @@ export interface PrepareOptions {
   /** `KEY=VALUE` or `KEY`. */
   environment: readonly string[];
   environmentFiles: readonly string[];
+  /** `--allow-cpu`: where there is no GPU, compute on the CPU although the project says accelerator: cuda. */
+  allowCpu?: boolean | undefined;
   /** `--python`. */
   python: string | undefined;
   report: Reporter;

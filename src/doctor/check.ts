@@ -9,7 +9,12 @@ export type CheckName =
   | "network"
   | "base image"
   | "credentials"
-  | "project";
+  | "project"
+  | "driver"
+  | "capability"
+  | "toolkit"
+  | "devices"
+  | "image";
 
 /** One line of `modelship doctor`. */
 export interface Check {

@@ -4,24 +4,17 @@ import type { Engine } from "../docker/client.js";
 import { connectEngine } from "../docker/connect.js";
 import { gpuSupport } from "../docker/gpu.js";
 import { inspectImage } from "../docker/images.js";
-import { isUserError } from "../errors.js";
-import { chooseBase } from "../image/base.js";
 import { readProjectContent } from "../image/context.js";
 import { readInstallSettings } from "../image/install-settings.js";
+import { baseOf } from "../image/prepare.js";
 import { readRequirements } from "../image/requirements.js";
-import { loadProject, type Project } from "../project/load.js";
+import type { Project } from "../project/load.js";
 import { RegistryClient } from "../registry/client.js";
 import { parseReference, type Reference } from "../registry/reference.js";
 import { type Check, check } from "./check.js";
+import { type DoctorOptions, findProject, settle } from "./surroundings.js";
 
-export interface DoctorOptions {
-  cwd: string;
-  env: NodeJS.ProcessEnv;
-  dir?: string | undefined;
-  host?: string | undefined;
-  context?: string | undefined;
-  signal?: AbortSignal | undefined;
-}
+export type { DoctorOptions };
 
 /** Below this a build of a usual size is likely to fail, in bytes. */
 const littleDisk = 5 * 1024 ** 3;
@@ -43,37 +36,6 @@ export async function examine(options: DoctorOptions): Promise<Check[]> {
     check("project", () => describeProject(loaded.get())),
   ]);
   return groups.flat();
-}
-
-interface Settled<T> {
-  value: T | undefined;
-  /** The value, or throws what went wrong. */
-  get: () => T;
-}
-
-async function settle<T>(work: () => Promise<T>): Promise<Settled<T>> {
-  try {
-    const value = await work();
-    return { value, get: () => value };
-  } catch (error) {
-    return {
-      value: undefined,
-      get: () => {
-        throw error;
-      },
-    };
-  }
-}
-
-/** Outside a project the machine can still be examined. */
-async function findProject(options: DoctorOptions): Promise<Project | undefined> {
-  try {
-    return await loadProject(options);
-  } catch (error) {
-    if (options.dir === undefined && isUserError(error) && error.code === "project_not_found")
-      return undefined;
-    throw error;
-  }
 }
 
 function describeEngine({ info, endpoint }: Engine): Omit<Check, "name"> {
@@ -146,7 +108,16 @@ async function baseImage(
   project: Project | undefined,
 ): Promise<Omit<Check, "name">> {
   if (!project) return { status: "skipped", message: "no project here" };
-  const { reference } = chooseBase(project);
+  const { config, origins } = project;
+  const requirements = await readRequirements(
+    project.root,
+    config.requirements,
+    origins.requirements ?? { from: "file" },
+  );
+  const { reference } = await baseOf(project, requirements, {
+    env: options.env,
+    platform: config.image.platforms[0],
+  });
   if (engine && (await inspectImage(engine, reference))) {
     return { status: "ok", message: `${reference} is on the engine` };
   }

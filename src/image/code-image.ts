@@ -7,10 +7,11 @@ import { pullImage } from "../docker/pull.js";
 import { isUserError, throwIfAborted, UserError } from "../errors.js";
 import type { Project } from "../project/load.js";
 import type { Reporter } from "../reporter.js";
+import type { BaseDecision } from "./base.js";
 import { installSecret } from "./dockerfile.js";
 import type { InstallSettings } from "./install-settings.js";
 import { Label } from "./label-names.js";
-import { type ImagePlan, planImage } from "./plan.js";
+import { type ImagePlan, type PlanInput, planImage } from "./plan.js";
 import { type BuildOptions, type Prepared, prepareBuild } from "./prepare.js";
 import { buildProgress, stepTitles } from "./progress.js";
 import { secretReaders } from "./secrets.js";
@@ -54,7 +55,7 @@ export async function codeImage(
   const { report, signal } = options;
   const { engine, prepared } = opened ?? (await openProject(options));
   const tags = wanted ?? [codeTag(prepared.project)];
-  const base = await ensureBase(engine, prepared.baseReference, options);
+  const base = await ensureImages(engine, prepared.decision, options);
   const plan = planImage({ ...prepared.input, base });
   throwIfAborted(signal);
 
@@ -72,6 +73,7 @@ export async function codeImage(
   for (const message of settings.notes) report({ type: "note", message });
   for (const warning of settings.warnings) report({ type: "warning", ...warning });
   report({ type: "note", message: `Base image ${plan.base.reference}: ${plan.base.reason}` });
+  for (const message of plan.base.notes) report({ type: "note", message });
   const titleOf = stepTitles(plan.stages);
   const request = { ...buildRequest({ ...plan, tags }, settings, options), titleOf };
   const wasThere = await imagesByKey(engine, plan.key);
@@ -123,6 +125,19 @@ export async function restoreTags(
   for (const [tag, id] of before) {
     await (id === undefined ? removeImage(engine, tag) : tagImage(engine, id, tag)).catch(() => {});
   }
+}
+
+/** The base, and the other images that the build starts from, which are part of the key as well. */
+async function ensureImages(
+  engine: Engine,
+  { reference, builder, python }: BaseDecision,
+  options: BuildOptions,
+): Promise<PlanInput["base"]> {
+  const base = await ensureBase(engine, reference, options);
+  const others: string[] = [];
+  for (const other of [builder, python])
+    if (other !== undefined) others.push((await ensureBase(engine, other, options)).id);
+  return others.length > 0 ? { ...base, others } : base;
 }
 
 /** Has the base image on the engine, so that its identity is part of the key and its digest is a label. */

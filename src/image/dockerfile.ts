@@ -1,25 +1,22 @@
-/**
- * The Dockerfile as a list of steps with titles for people. No `# syntax` line, heredoc or `COPY --link`:
- * it must build offline and on old engines.
- */
-export interface DockerfileStep {
-  /** What the step does, in the user's words; without one it is not worth a line unless it fails. */
-  title?: string;
-  /** One instruction, as the engine names it in its progress. */
-  instruction: string;
-}
-
-export interface DockerfileStage {
-  steps: readonly DockerfileStep[];
-}
+import type { TorchInstall } from "./accelerator/torch.js";
+import { edgeStages, trimPackages } from "./dockerfile-edge.js";
+import { pythonFrom, pythonStage } from "./dockerfile-python.js";
+import type { DockerfileStage, DockerfileStep } from "./dockerfile-step.js";
 
 export interface DockerfileInput {
   base: string;
+  /** The image that dependencies are installed in, where it is another one. */
+  builder?: string | undefined;
+  /** The image that Python comes from, where base and builder have none. */
+  python?: string | undefined;
+  /** PyTorch from an index of its own. */
+  torch?: TorchInstall | undefined;
+  profile: "default" | "edge";
   /** How the project states its dependencies. */
   requirements:
     | { kind: "pip"; file: string; hashed: boolean }
     /** pyproject.toml with uv.lock: exported inside the build by a pinned uv. */
-    | { kind: "uv" }
+    | { kind: "uv" /** Besides the public one. */; indexes: readonly string[] }
     | { kind: "none" };
   systemPackages: readonly string[];
   /** Names only; their values travel as build arguments. */
@@ -46,8 +43,13 @@ const fixedTime = 315532800;
 /** Any number that no base image gives to a person; numeric, so that Kubernetes can check runAsNonRoot. */
 export const serviceUser = "10001:10001";
 
-export function dockerfileStages(input: DockerfileInput): readonly [DockerfileStage, DockerfileStage] {
-  return [{ steps: dependencySteps(input) }, { steps: serviceSteps(input) }];
+export function dockerfileStages(input: DockerfileInput): readonly DockerfileStage[] {
+  const first = input.python === undefined ? [] : [pythonStage(input.python)];
+  const stages = [...first, { steps: dependencySteps(input) }];
+  const content = contentSteps(input);
+  const settings = settingSteps(input);
+  if (input.profile === "edge") return [...stages, ...edgeStages(input.base, content, settings)];
+  return [...stages, { steps: [{ instruction: `FROM ${input.base}` }, ...content, ...settings] }];
 }
 
 export function renderDockerfile(stages: readonly DockerfileStage[]): string {
@@ -59,7 +61,8 @@ export function renderDockerfile(stages: readonly DockerfileStage[]): string {
 function dependencySteps(input: DockerfileInput): DockerfileStep[] {
   const pip = `python3 -m pip --python ${venv}/bin/python install --no-compile`;
   const steps: DockerfileStep[] = [
-    { instruction: `FROM ${input.base} AS dependencies` },
+    { instruction: `FROM ${builderOf(input)} AS dependencies` },
+    ...(input.builder !== undefined && input.python !== undefined ? pythonFrom(["/usr/local"]) : []),
     { instruction: "WORKDIR /build" },
     {
       instruction:
@@ -80,6 +83,7 @@ function dependencySteps(input: DockerfileInput): DockerfileStep[] {
     steps.push({ instruction: "COPY requirements/ /build/requirements/" });
     for (const name of input.buildArgs) steps.push({ instruction: `ARG ${name}` });
   }
+  if (input.torch && requirements.kind === "pip") steps.push(torchStep(input, input.torch, pip));
   if (requirements.kind === "pip") {
     const file = shellWord(requirements.file);
     steps.push({
@@ -98,11 +102,13 @@ function dependencySteps(input: DockerfileInput): DockerfileStep[] {
         "python3 -m venv --without-pip /opt/uv",
         "python3 -m pip --python /opt/uv/bin/python install --require-hashes -r runtime/uv.txt",
         "/opt/uv/bin/uv export --project requirements --frozen --no-dev --no-emit-project --quiet -o exported.txt",
-        `${pip} --require-hashes -r exported.txt`,
+        // With hashes, a package of the same name in another index cannot take its place.
+        `${pip} --require-hashes${requirements.indexes.map((url) => ` --extra-index-url ${shellWord(url)}`).join("")} -r exported.txt`,
         fits(pip),
       ]),
     });
   }
+  if (input.profile === "edge") return [...steps, trimPackages(venv)];
   steps.push({
     title: "Compile the packages",
     // unchecked-hash: no time stamps in the bytecode, and none is looked at when a service starts.
@@ -118,9 +124,39 @@ function fits(pip: string): string {
   return `${pip} --no-index --no-deps --quiet -r runtime/constraints.txt`;
 }
 
-function serviceSteps(input: DockerfileInput): DockerfileStep[] {
+/** Python's own image where the base has no Python: what is installed there runs in the base all the same. */
+function builderOf({ base, builder, python }: DockerfileInput): string {
+  return builder ?? (python === undefined ? base : "python");
+}
+
+/**
+ * One index at a time: with two, whoever has the higher version of a name would win, whoever that is. So what the
+ * user's settings say of indexes does not hold here.
+ */
+function torchStep(
+  input: DockerfileInput,
+  { index, packages, made, optional }: TorchInstall,
+  pip: string,
+): DockerfileStep {
+  const command = [
+    `env -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL ${pip} --retries 2 --timeout 30 -c runtime/constraints.txt`,
+    `--index-url ${shellWord(index)}`,
+    ...packages.map(shellWord),
+  ].join(" ");
+  const host = new URL(index).host;
+  const otherwise = `modelship: warning: PyTorch for ${made} could not be had from ${host}: what the usual index has brings CUDA along, which is gigabytes.`;
+  return {
+    title: `Install PyTorch for ${made}`,
+    instruction: installing(input, [optional ? `${command} || echo ${shellWord(otherwise)}` : command]),
+  };
+}
+
+/** What the image holds. */
+function contentSteps(input: DockerfileInput): DockerfileStep[] {
   const steps: DockerfileStep[] = [
-    { instruction: `FROM ${input.base}` },
+    ...(input.python === undefined || input.python === input.base
+      ? []
+      : pythonFrom(["/usr/local/bin", "/usr/local/lib"])),
     ...systemPackageSteps(input),
     { title: "Copy the virtualenv", instruction: `COPY --from=dependencies ${venv} ${venv}` },
   ];
@@ -130,6 +166,13 @@ function serviceSteps(input: DockerfileInput): DockerfileStep[] {
   steps.push(
     { instruction: "COPY service/ /opt/modelship/" },
     { title: "Add the code", instruction: "COPY app/ /app/" },
+  );
+  return steps;
+}
+
+/** How the image runs. */
+function settingSteps(input: DockerfileInput): DockerfileStep[] {
+  return [
     { instruction: "WORKDIR /app" },
     {
       instruction: `ENV ${Object.entries(input.environment)
@@ -144,8 +187,7 @@ function serviceSteps(input: DockerfileInput): DockerfileStep[] {
     {
       instruction: `ENTRYPOINT ["${venv}/bin/python", "-m", "modelship_service"]`,
     },
-  );
-  return steps;
+  ];
 }
 
 function systemPackageSteps(input: DockerfileInput): DockerfileStep[] {

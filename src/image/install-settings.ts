@@ -79,6 +79,12 @@ export async function readInstallSettings(options: InstallOptions): Promise<Inst
   };
 }
 
+/** Host of the package index that somebody has chosen for this build; `undefined` where it is the public one. */
+export function chosenIndex(env: NodeJS.ProcessEnv, indexUrl: string | undefined): string | undefined {
+  const address = indexUrl || env.PIP_INDEX_URL || env.PIP_EXTRA_INDEX_URL?.trim().split(/\s+/)[0];
+  return address ? hostOf(address) : undefined;
+}
+
 /**
  * pip's --cert replaces its own roots, so a private CA is joined with the public ones.
  * A whole system bundle has them already, and a BuildKit secret may not exceed 500 KiB.

@@ -12,4 +12,6 @@ export const Label = {
   files: "dev.modelship.files",
   port: "dev.modelship.port",
   accelerator: "dev.modelship.accelerator",
+  /** CUDA version that the image is for, where it is known. */
+  cuda: "dev.modelship.cuda",
 } as const;

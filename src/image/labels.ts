@@ -10,6 +10,8 @@ export interface LabelInput {
   created: string;
   key: string;
   filesPath: string;
+  /** CUDA that the image is for, where it is known. */
+  cuda?: string | undefined;
 }
 
 /** OCI annotations keys as labels, and our own. https://github.com/opencontainers/image-spec/blob/main/annotations.md */
@@ -31,6 +33,7 @@ export function imageLabels(input: LabelInput): Record<string, string> {
     [Label.files]: input.filesPath,
     [Label.port]: String(config.service.port),
     [Label.accelerator]: config.accelerator,
+    ...(input.cuda && { [Label.cuda]: input.cuda }),
   };
 }
 

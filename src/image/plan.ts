@@ -2,14 +2,10 @@ import { createHash } from "node:crypto";
 import type { Revision } from "../project/git.js";
 import type { Project } from "../project/load.js";
 import type { LayerPlan } from "../weights/layers.js";
-import { chooseBase } from "./base.js";
+import type { BaseDecision } from "./base.js";
 import type { KeyedFile, ProjectContent } from "./context.js";
-import {
-  type DockerfileInput,
-  type DockerfileStage,
-  dockerfileStages,
-  renderDockerfile,
-} from "./dockerfile.js";
+import { type DockerfileInput, dockerfileStages, renderDockerfile } from "./dockerfile.js";
+import type { DockerfileStage } from "./dockerfile-step.js";
 import { createdTime, imageLabels } from "./labels.js";
 import { modelLayers } from "./model-layers.js";
 import { serviceSettings } from "./service-settings.js";
@@ -18,7 +14,7 @@ import { defaultTags } from "./tags.js";
 /** What a build will do, as plain data: `build --dry-run` prints it, `build` does it. */
 export interface ImagePlan {
   name: string;
-  base: { reference: string; reason: string };
+  base: BaseDecision;
   dockerfile: string;
   stages: readonly DockerfileStage[];
   context: readonly KeyedFile[];
@@ -39,8 +35,9 @@ export interface PlanInput {
   context: readonly KeyedFile[];
   requirements: DockerfileInput["requirements"];
   revision: Revision | undefined;
-  /** What the engine knows of the base image, once it is there. */
-  base: { id?: string | undefined; digest?: string | undefined };
+  decision: BaseDecision;
+  /** What the engine knows of the base image, once it is there, and the ids of the other images that are built from. */
+  base: { id?: string | undefined; digest?: string | undefined; others?: readonly string[] };
   tags: readonly string[];
   buildArgs: Readonly<Record<string, string>>;
   secrets: readonly string[];
@@ -55,15 +52,19 @@ const keyFormat = 1;
 export function planImage(input: PlanInput): ImagePlan {
   const { project, content, revision } = input;
   const { config } = project;
-  const base = chooseBase(project);
+  const base = input.decision;
   const stages = dockerfileStages({
     base: base.reference,
+    builder: base.builder,
+    python: base.python,
+    torch: base.torch,
+    profile: config.image.profile,
     requirements: input.requirements,
     systemPackages: config.system_packages,
     buildArgs: Object.keys(input.buildArgs).sort(),
     secrets: input.secrets,
     keepCaCerts: config.image.keep_ca_certs,
-    environment: serviceEnvironment(project, content),
+    environment: serviceEnvironment(project, content, base),
     port: config.service.port,
   });
   const dockerfile = renderDockerfile(stages);
@@ -71,12 +72,14 @@ export function planImage(input: PlanInput): ImagePlan {
     config,
     revision,
     base: { reference: base.reference, digest: input.base.digest },
+    cuda: base.cuda?.version,
     filesPath: content.model.containerPath,
   };
   const key = contentKey({
     keyFormat,
     dockerfile,
     base: input.base.id ?? base.reference,
+    others: input.base.others,
     labels: imageLabels({ ...unkeyed, created: "", key: "" }),
     buildArgs: input.buildArgs,
     platform: input.platform ?? null,
@@ -98,7 +101,11 @@ export function planImage(input: PlanInput): ImagePlan {
 }
 
 /** Settings that the service reads when it starts; each can be overridden with `run --env`. */
-function serviceEnvironment(project: Project, content: ProjectContent): Record<string, string> {
+function serviceEnvironment(
+  project: Project,
+  content: ProjectContent,
+  base: BaseDecision,
+): Record<string, string> {
   const { config } = project;
   const environment: Record<string, string> = {
     PATH: "/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -106,6 +113,10 @@ function serviceEnvironment(project: Project, content: ProjectContent): Record<s
     PYTHONUNBUFFERED: "1",
     PYTHONDONTWRITEBYTECODE: "1",
     HOME: "/tmp",
+    ...(base.reference.startsWith(nvidiaImages) && {
+      PATH: "/opt/venv/bin:/usr/local/nvidia/bin:/usr/local/cuda/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    }),
+    ...(base.cuda && nvidiaSettings(base)),
     ...serviceSettings(config, content.model.containerPath),
   };
   if (config.image.keep_ca_certs) {
@@ -113,6 +124,21 @@ function serviceEnvironment(project: Project, content: ProjectContent): Record<s
     environment.REQUESTS_CA_BUNDLE = "/opt/modelship/ca/ca.pem";
   }
   return environment;
+}
+
+const nvidiaImages = "nvidia/cuda:";
+
+/**
+ * What NVIDIA's container runtime goes by, as in its own images: give the driver's libraries for computing, and do not
+ * start on a machine whose driver is too old.
+ */
+function nvidiaSettings({ cuda, reference }: BaseDecision): Record<string, string> {
+  const major = cuda?.version?.split(".")[0];
+  return {
+    NVIDIA_VISIBLE_DEVICES: "all",
+    NVIDIA_DRIVER_CAPABILITIES: "compute,utility",
+    ...(major && !reference.startsWith(nvidiaImages) && { NVIDIA_REQUIRE_CUDA: `cuda>=${major}.0` }),
+  };
 }
 
 function contentKey(inputs: unknown): string {
@@ -136,12 +162,24 @@ export function planDocument(plan: ImagePlan): Record<string, unknown> {
   };
 }
 
+/** What follows from the base, a line each. */
+export function baseLines({ builder, python, torch, cuda, notes }: BaseDecision): string[] {
+  return [
+    ...(builder ? [`Builder   ${builder}`] : []),
+    ...(python ? [`Python    ${python}`] : []),
+    ...(torch ? [`PyTorch   for ${torch.made}, from ${torch.index}`] : []),
+    ...(cuda?.version ? [`CUDA      ${cuda.version}: driver ${cuda.driver} or newer`] : []),
+    ...notes.map((note) => `Note      ${note}`),
+  ];
+}
+
 /** The plan for people. */
 export function planText(plan: ImagePlan, size: (bytes: number) => string): string {
   const width = Math.max(...[...plan.context, ...plan.weights].map((one) => size(one.size).length));
   return [
     `Image     ${plan.tags.join(", ")}`,
     `Base      ${plan.base.reference}: ${plan.base.reason}`,
+    ...baseLines(plan.base),
     `Platform  ${plan.platform ?? "the engine's own"}`,
     `Key       ${plan.key}`,
     "Labels",

@@ -3,14 +3,17 @@ import { UserError } from "../errors.js";
 import type { FlagValues } from "../project/config.js";
 import { readRevision } from "../project/git.js";
 import { loadProject, type Project } from "../project/load.js";
+import { projectFileName } from "../project/project-file.js";
 import { parseReference } from "../registry/reference.js";
 import type { Reporter } from "../reporter.js";
 import { openDigests } from "../weights/digests.js";
-import { chooseBase } from "./base.js";
+import { parseCudaChoice } from "./accelerator/choice.js";
+import { readCompatibility } from "./accelerator/compatibility.js";
+import { type BaseDecision, decideBase } from "./base.js";
 import { buildContext, readProjectContent } from "./context.js";
-import { type InstallSettings, readInstallSettings } from "./install-settings.js";
+import { chosenIndex, type InstallSettings, readInstallSettings } from "./install-settings.js";
 import type { PlanInput } from "./plan.js";
-import { readRequirements } from "./requirements.js";
+import { type Requirements, readRequirements } from "./requirements.js";
 import type { SecretSpec } from "./secrets.js";
 
 /** What a caller may ask of a build; everything else is in modelship.yaml. */
@@ -29,6 +32,8 @@ export interface BuildOptions {
   /** Fetch the base image again even if it is here. */
   pull?: boolean;
   base?: string | undefined;
+  /** `--cuda`: auto, none, a version, base, runtime or devel. */
+  cuda?: string | undefined;
   platform?: string | undefined;
   /** Network of the build's steps: `host`, `none`, or a name. */
   network?: string | undefined;
@@ -45,7 +50,7 @@ export interface Prepared {
   project: Project;
   content: PlanInput["content"];
   settings: InstallSettings;
-  baseReference: string;
+  decision: BaseDecision;
   input: Omit<PlanInput, "base">;
 }
 
@@ -55,8 +60,7 @@ export async function prepareBuild(options: BuildOptions): Promise<Prepared> {
   const project = await loadProject({ cwd: options.cwd, dir: options.dir, env, flags: flagValues(options) });
   const { config } = project;
   for (const tag of options.tags ?? []) parseReference(tag);
-  const base = chooseBase(project);
-  parseReference(base.reference);
+  if (config.image.base !== null) parseReference(config.image.base);
   const [content, requirements, revision, settings] = await Promise.all([
     readProjectContent(project),
     readRequirements(project.root, config.requirements, project.origins.requirements ?? { from: "file" }),
@@ -69,6 +73,8 @@ export async function prepareBuild(options: BuildOptions): Promise<Prepared> {
       hostNetwork: options.network === "host",
     }),
   ]);
+  const platform = onePlatform(config.image.platforms, options.platform);
+  const decision = await baseOf(project, requirements, { env, indexUrl: options.indexUrl, platform });
   const digests = await openDigests(env);
   const keptCa = config.image.keep_ca_certs ? settings.ca : undefined;
   if (config.image.keep_ca_certs && !keptCa) {
@@ -88,9 +94,10 @@ export async function prepareBuild(options: BuildOptions): Promise<Prepared> {
     project,
     content,
     settings,
-    baseReference: base.reference,
+    decision,
     input: {
       project,
+      decision,
       content,
       context,
       requirements: requirements.install,
@@ -98,16 +105,46 @@ export async function prepareBuild(options: BuildOptions): Promise<Prepared> {
       tags: options.tags ?? [],
       buildArgs: options.buildArgs ?? {},
       secrets: (options.secrets ?? []).map((secret) => secret.id),
-      platform: onePlatform(config.image.platforms, options.platform),
+      platform,
       env,
       now: new Date(),
     },
   };
 }
 
+/** The base of a project as its files and this machine's settings have it. Throws UserError `incompatible`. */
+export async function baseOf(
+  project: Project,
+  requirements: Requirements,
+  how: { env: NodeJS.ProcessEnv; indexUrl?: string | undefined; platform: string | undefined },
+): Promise<BaseDecision> {
+  const { config, origins } = project;
+  const { image } = config;
+  const { install, required, namesIndex } = requirements;
+  const origin = origins["image.base"];
+  const named = namesIndex ? `the index that ${config.requirements} names` : undefined;
+  return decideBase({
+    python: config.python,
+    required,
+    hashed: install.kind === "uv" || (install.kind === "pip" && install.hashed),
+    accelerator: config.accelerator,
+    platform: how.platform,
+    cuda: parseCudaChoice(image.cuda),
+    base:
+      image.base === null
+        ? undefined
+        : { reference: image.base, namedBy: origin && "name" in origin ? origin.name : projectFileName },
+    torchIndex: image.torch_index,
+    ownIndex: chosenIndex(how.env, how.indexUrl) ?? named,
+    onnx: config.model.entry === "onnx",
+    data: await readCompatibility(project.root, image.compatibility),
+  });
+}
+
 function flagValues(options: BuildOptions): FlagValues {
   return {
     ...(options.base !== undefined && { "image.base": { flag: "--base", value: options.base } }),
+    ...(options.cuda !== undefined && { "image.cuda": { flag: "--cuda", value: options.cuda } }),
     ...(options.platform !== undefined && {
       "image.platforms": { flag: "--platform", value: options.platform.split(",") },
     }),

@@ -1,6 +1,6 @@
 import type { BuildEvent } from "../docker/build-events.js";
 import type { Reporter } from "../reporter.js";
-import type { DockerfileStage } from "./dockerfile.js";
+import type { DockerfileStage } from "./dockerfile-step.js";
 
 /**
  * Turns the engine's steps into tasks with the titles of our own Dockerfile. Steps that only set metadata, and the
@@ -26,8 +26,11 @@ export function buildProgress(titleOf: StepTitles, report: Reporter): (event: Bu
         });
       }
     } else if (shown.has(event.id)) {
-      if (event.type === "log") report({ type: "task-output", id: event.id, line: event.line });
-      else {
+      if (event.type === "log") {
+        report({ type: "task-output", id: event.id, line: event.line });
+        const said = /^modelship: warning: (.+)$/.exec(event.line)?.[1];
+        if (said) report({ type: "warning", message: said });
+      } else {
         report({
           type: "task-progress",
           id: event.id,

@@ -13,7 +13,10 @@ import type { Shipment } from "./push/shipment.js";
 import { type Moved, Target } from "./push/target.js";
 
 export interface PushOptions
-  extends Pick<BuildOptions, "cwd" | "dir" | "env" | "host" | "context" | "base" | "network" | "platform"> {
+  extends Pick<
+    BuildOptions,
+    "cwd" | "dir" | "env" | "host" | "context" | "base" | "cuda" | "network" | "platform"
+  > {
   /** Where to push; without one `image.repository`. A reference without a tag gets the image's version. */
   references: readonly string[];
   /** Push this image of the engine as it is, instead of bringing the project's up to date. */

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { systemCode, UserError } from "../errors.js";
 import type { Origin } from "../project/config.js";
+import { namesIndex, type Requirement, readLocked, readRequired } from "./accelerator/requirement.js";
 import type { DockerfileInput } from "./dockerfile.js";
 
 export interface Requirements {
@@ -9,25 +10,37 @@ export interface Requirements {
   install: DockerfileInput["requirements"];
   /** Project paths (files or folders) that the install reads. */
   paths: readonly string[];
+  /** The packages that it names; of a lock all of them. */
+  required: readonly Requirement[];
+  /** The files themselves say where packages come from. */
+  namesIndex: boolean;
 }
 
 /** Reads the project's requirements, following `-r`, `-c` and local paths. Throws UserError `project_file`. */
 export async function readRequirements(root: string, file: string, origin: Origin): Promise<Requirements> {
   if (/(^|\/)pyproject\.toml$/.test(file)) return readLock(root, file);
   const paths = new Set<string>();
+  const texts = new Map<string, string>();
   const text = await readText(root, file);
   if (text === undefined) {
-    if (origin.from === "default") return { install: { kind: "none" }, paths: [] };
+    if (origin.from === "default")
+      return { install: { kind: "none" }, paths: [], required: [], namesIndex: false };
     throw missing(file);
   }
-  await follow(root, file, text, paths);
-  return { install: { kind: "pip", file, hashed: /(^|\s)--hash[= ]/m.test(text) }, paths: [...paths].sort() };
+  await follow(root, file, text, paths, texts);
+  return {
+    install: { kind: "pip", file, hashed: /(^|\s)--hash[= ]/m.test(text) },
+    paths: [...paths].sort(),
+    required: readRequired(file, texts),
+    namesIndex: namesIndex(file, texts),
+  };
 }
 
 async function readLock(root: string, file: string): Promise<Requirements> {
   const lock = posix.join(posix.dirname(file), "uv.lock");
   if ((await readText(root, file)) === undefined) throw missing(file);
-  if ((await readText(root, lock)) === undefined) {
+  const locked = await readText(root, lock);
+  if (locked === undefined) {
     throw new UserError("project_file", `${file} has no ${lock} beside it.`, {
       why: "Without a lock two builds of the same project can install different packages.",
       hint: "Write one with `uv lock`, or set `requirements: requirements.txt`.",
@@ -38,12 +51,20 @@ async function readLock(root: string, file: string): Promise<Requirements> {
       hint: "Put pyproject.toml and uv.lock beside modelship.yaml.",
     });
   }
-  return { install: { kind: "uv" }, paths: [file, lock] };
+  const { required, indexes } = readLocked(locked);
+  return { install: { kind: "uv", indexes }, paths: [file, lock], required, namesIndex: indexes.length > 0 };
 }
 
-async function follow(root: string, file: string, text: string, paths: Set<string>): Promise<void> {
+async function follow(
+  root: string,
+  file: string,
+  text: string,
+  paths: Set<string>,
+  texts: Map<string, string>,
+): Promise<void> {
   if (paths.has(file)) return;
   paths.add(file);
+  texts.set(file, text);
   for (const line of text.split(/\r?\n/)) {
     const entry = line.replace(/(^|\s)#.*$/, "").trim();
     const include = /^(?:-r|-c|--requirement|--constraint)[= ]?\s*(\S+)$/.exec(entry)?.[1];
@@ -66,7 +87,7 @@ async function follow(root: string, file: string, text: string, paths: Set<strin
     }
     const included = await readText(root, path);
     if (included === undefined) throw missing(path, file);
-    await follow(root, path, included, paths);
+    await follow(root, path, included, paths, texts);
   }
 }
 

@@ -26,6 +26,7 @@ export function serviceSettings(config: ProjectConfig, files: string): Record<st
     MODELSHIP_JOB_TIMEOUT_S: String(jobs.timeout_s),
     MODELSHIP_WARM_UP: service.warm_up ? "1" : "0",
     MODELSHIP_PLAYGROUND: service.playground ? "1" : "0",
+    ...(config.accelerator === "cuda" && { MODELSHIP_ACCELERATOR: "cuda" }),
     ...(service.auth.keys_env && { MODELSHIP_KEYS_ENV: service.auth.keys_env }),
     ...(rate_limit.requests && { MODELSHIP_RATE_LIMIT: `${rate_limit.requests}/${rate_limit.per}` }),
     ...(service.max_concurrency && { MODELSHIP_MAX_CONCURRENCY: String(service.max_concurrency) }),

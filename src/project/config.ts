@@ -45,8 +45,14 @@ export function resolveConfig(
     }
   }
   const checked = projectSchema.safeParse(values);
-  if (checked.success) return { config: checked.data, origins };
+  if (checked.success) return { config: withProfile(checked.data, origins), origins };
   throw overrideError(checked.error.issues[0], origins);
+}
+
+/** The edge profile has other defaults; what was set stays as it is. */
+function withProfile(config: ProjectConfig, origins: Readonly<Record<string, Origin>>): ProjectConfig {
+  if (config.image.profile !== "edge" || origins["service.playground"]?.from !== "default") return config;
+  return { ...config, service: { ...config.service, playground: false } };
 }
 
 /** The file was valid on its own, so what is wrong came from a flag or a variable: name that. */

@@ -140,6 +140,29 @@ const image = z
       .boolean()
       .default(false)
       .describe("Leave that CA bundle in the image, for the service to trust."),
+    profile: z
+      .enum(["default", "edge"])
+      .default("default")
+      .describe("edge: the smallest image, without what only developers need."),
+    cuda: z
+      .string()
+      .regex(
+        /^(auto|none|\d+\.\d+|base|runtime|devel|\d+\.\d+-(base|runtime|devel))$/,
+        "must be auto, none, a version such as 12.8, or base, runtime or devel",
+      )
+      .default("auto")
+      .describe("CUDA of an image with accelerator: cuda; auto chooses what the requirements need."),
+    torch_index: z
+      .string()
+      .regex(/^(auto|none|https?:\/\/[^\s'"@]+)$/, "must be auto, none, or an address without a password")
+      .default("auto")
+      .describe(
+        "Where PyTorch comes from: PyTorch's own index for the CPU (auto), the usual one (none), or another.",
+      ),
+    compatibility: relativePath
+      .nullable()
+      .default(null)
+      .describe("JSON file whose facts of CUDA, drivers and packages replace modelship's own."),
   })
   .prefault({});
 
@@ -168,7 +191,7 @@ export const projectSchema = z.strictObject({
     .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+:~-]+)?$/, "must be a Debian package name"))
     .default([])
     .describe("Debian packages that the model needs at run time."),
-  accelerator: z.enum(["cpu", "cuda"]).default("cpu"),
+  accelerator: z.enum(["cpu", "cuda"]).default("cpu").describe("What the model computes on: cpu or cuda."),
   service,
   image,
 });

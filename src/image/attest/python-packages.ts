@@ -11,21 +11,22 @@ export interface PythonPackage {
 }
 
 /** Reads requirements as pip does, as far as names go; `-r` leads on to other texts by their path. */
-export function readRequirementsText(
+export function readRequirementsText(file: string, texts: ReadonlyMap<string, string>): PythonPackage[] {
+  return requirementLines(file, texts).flatMap((line) => readEntry(line) ?? []);
+}
+
+/** The lines that requirements consist of, those of the files that `-r` names in its place. */
+export function requirementLines(
   file: string,
   texts: ReadonlyMap<string, string>,
   seen = new Set<string>(),
-): PythonPackage[] {
+): string[] {
   if (seen.has(file)) return [];
   seen.add(file);
-  const found: PythonPackage[] = [];
-  for (const line of logicalLines(texts.get(file) ?? "")) {
+  return logicalLines(texts.get(file) ?? "").flatMap((line) => {
     const include = /^(?:-r|--requirement)[= ]?\s*(\S+)/.exec(line)?.[1];
-    if (include) found.push(...readRequirementsText(beside(file, include), texts, seen));
-    const entry = readEntry(line);
-    if (entry) found.push(entry);
-  }
-  return found;
+    return include ? requirementLines(beside(file, include), texts, seen) : [line];
+  });
 }
 
 /** Packages by name; where both lists have one, the later list's counts: it is installed over the other. */

@@ -58,7 +58,7 @@ async function faceOf(
     const revision = image.labels["org.opencontainers.image.revision"];
     return modelPack({ ...input, revision, source: image.labels["org.opencontainers.image.source"] });
   }
-  const base = await inspectImage(engine, prepared.baseReference);
+  const base = await inspectImage(engine, prepared.decision.reference);
   const environment = Object.entries(base?.env ?? {}).map(([name, value]) => `${name}=${value}`);
   return modelcarImage(input, code, { layers: base?.layers.length ?? 0, environment });
 }

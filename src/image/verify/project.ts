@@ -145,16 +145,17 @@ export function checkContext(
 }
 
 function checkBase(
-  { baseReference }: Prepared,
+  { decision }: Prepared,
   { statement: { base } }: FoundProvenance,
   images: readonly RemoteImage[],
 ): CheckResult {
+  const { reference } = decision;
   const labels = images[0]?.config.config?.Labels ?? {};
   const told = labels["org.opencontainers.image.base.digest"];
-  if (base?.uri !== dockerPurl(baseReference, base?.digest)) {
+  if (base?.uri !== dockerPurl(reference, base?.digest)) {
     return {
       status: "failed",
-      message: `the base image is ${base?.uri ?? "unknown"}, the project's ${baseReference}`,
+      message: `the base image is ${base?.uri ?? "unknown"}, the project's ${reference}`,
       hint: "Name the base of that build with --base.",
     };
   }
@@ -165,7 +166,7 @@ function checkBase(
     };
   }
   if (base.digest === undefined) {
-    return { status: "warning", message: `${baseReference}; it came from no registry, so it has no digest` };
+    return { status: "warning", message: `${reference}; it came from no registry, so it has no digest` };
   }
-  return { status: "ok", message: `${baseReference}, ${base.digest}` };
+  return { status: "ok", message: `${reference}, ${base.digest}` };
 }

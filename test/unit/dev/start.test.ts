@@ -116,7 +116,7 @@ describe("the install", () => {
   });
 
   test("of uv.lock exports it, with a uv of its own where there is none", () => {
-    const install = { kind: "uv" } as const;
+    const install = { kind: "uv", indexes: [] } as const;
     const out = "--frozen --no-dev --no-emit-project --quiet -o /p/venv/exported.txt";
     expect(commands({ install })[2]).toBe(`uv export --project /p ${out}`);
     expect(commands({ install, uv: false }).slice(2, 5)).toEqual([

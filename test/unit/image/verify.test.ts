@@ -119,7 +119,7 @@ async function pushed(made: Made = {}) {
       subject: { name: `${server.host}/${repository}`, digest: subject.digest },
       project: { name: "digits", version: "1.2.0", requirements: "requirements.txt", platform: undefined },
       tool: { version: packageVersion(), key: baseDigest },
-      base: { reference: prepared.baseReference, digest: base },
+      base: { reference: prepared.decision.reference, digest: base },
       revision: undefined,
       context: prepared.input.context,
       weights: own,

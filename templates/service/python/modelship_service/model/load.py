@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from modelship_service.model import accelerator
 from modelship_service.model.example import read_example
 from modelship_service.model.host import Loaded, ModelHost, embedding
 from modelship_service.model.user_model import ModelFailed, UserModel
@@ -36,6 +37,7 @@ def load_warm(settings: Settings, project: Path) -> tuple[ModelHost, dict[str, D
 
 def load_models(settings: Settings, project: Path) -> tuple[ModelHost, dict[str, Described]]:
     """Models ready to be called, and for each API version its schema and its methods. Raises ModelFailed."""
+    accelerator.require()
     loaded: dict[str, Loaded] = {}
     described: dict[str, Described] = {}
     by_entry: dict[str, tuple[Any, Described]] = {}
@@ -50,6 +52,7 @@ def load_models(settings: Settings, project: Path) -> tuple[ModelHost, dict[str,
             from modelship_service.schema.texts import TextBatches
 
             loaded[embedding(api)] = Loaded(model, TextBatches())
+    accelerator.confirm()
     return ModelHost(loaded), described
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from modelship_service.cores import threads
-from modelship_service.model import tracebacks
+from modelship_service.model import accelerator, tracebacks
 from modelship_service.model.user_model import NO_TELEMETRY, ModelFailed
 from modelship_service.schema.arrays import ArraySchema
 from modelship_service.schema.datatypes import Array
@@ -78,6 +78,7 @@ def _session(path: Path) -> Any:
         raise ModelFailed.because(
             "load", f"{path.name} needs the package onnxruntime in the project's requirements: {error}"
         ) from None
+    accelerator.confirm()
     providers = _providers(onnxruntime)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads()
@@ -88,17 +89,14 @@ def _session(path: Path) -> Any:
     except Exception as error:
         raise ModelFailed.because("load", f"{path.name}: {tracebacks.summary(error)}") from None
     if providers[0] not in session.get_providers():
-        raise ModelFailed.because("load", f"onnxruntime could not start {providers[0]}, which was asked for")
+        accelerator.refuse_or_allow(f"onnxruntime could not start {providers[0]} (are CUDA and cuDNN in the image?)")
     return session
 
 
 def _providers(onnxruntime: Any) -> list[str]:
-    if os.environ.get("MODELSHIP_ACCELERATOR", "cpu") != "cuda":
+    if not accelerator.wants_cuda():
         return ["CPUExecutionProvider"]
-    if _CUDA not in onnxruntime.get_available_providers():
-        raise ModelFailed.because(
-            "load", "this onnxruntime is built without CUDA, which was asked for: require onnxruntime-gpu instead"
-        )
+    accelerator.preload(onnxruntime)
     return [_CUDA, "CPUExecutionProvider"]
 
 
