@@ -1,5 +1,6 @@
 import type { Project } from "../project/load.js";
 import { projectFileName } from "../project/project-file.js";
+import { nodeBase } from "./node/base.js";
 
 export interface BaseChoice {
   reference: string;
@@ -16,6 +17,7 @@ export function chooseBase({ config, origins }: Pick<Project, "config" | "origin
       reason: `named by ${origin && "name" in origin ? origin.name : projectFileName}`,
     };
   }
+  if (config.runtime === "node") return nodeBase(config);
   const reference = `python:${config.python}-slim-bookworm`;
   if (config.accelerator === "cuda") {
     return {

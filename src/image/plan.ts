@@ -12,6 +12,8 @@ import {
 } from "./dockerfile.js";
 import { createdTime, imageLabels } from "./labels.js";
 import { modelLayers } from "./model-layers.js";
+import { nodeStages } from "./node/dockerfile.js";
+import { nodeEnvironment } from "./node/environment.js";
 import { serviceSettings } from "./service-settings.js";
 import { defaultTags } from "./tags.js";
 
@@ -56,14 +58,15 @@ export function planImage(input: PlanInput): ImagePlan {
   const { project, content, revision } = input;
   const { config } = project;
   const base = chooseBase(project);
-  const stages = dockerfileStages({
+  const isNode = config.runtime === "node";
+  const stages = (isNode ? nodeStages : dockerfileStages)({
     base: base.reference,
     requirements: input.requirements,
     systemPackages: config.system_packages,
     buildArgs: Object.keys(input.buildArgs).sort(),
     secrets: input.secrets,
     keepCaCerts: config.image.keep_ca_certs,
-    environment: serviceEnvironment(project, content),
+    environment: (isNode ? nodeEnvironment : serviceEnvironment)(project, content),
     port: config.service.port,
   });
   const dockerfile = renderDockerfile(stages);

@@ -9,6 +9,7 @@ import { openDigests } from "../weights/digests.js";
 import { chooseBase } from "./base.js";
 import { buildContext, readProjectContent } from "./context.js";
 import { type InstallSettings, readInstallSettings } from "./install-settings.js";
+import { readNodeRequirements } from "./node/requirements.js";
 import type { PlanInput } from "./plan.js";
 import { readRequirements } from "./requirements.js";
 import type { SecretSpec } from "./secrets.js";
@@ -59,7 +60,9 @@ export async function prepareBuild(options: BuildOptions): Promise<Prepared> {
   parseReference(base.reference);
   const [content, requirements, revision, settings] = await Promise.all([
     readProjectContent(project),
-    readRequirements(project.root, config.requirements, project.origins.requirements ?? { from: "file" }),
+    config.runtime === "node"
+      ? readNodeRequirements(project)
+      : readRequirements(project.root, config.requirements, project.origins.requirements ?? { from: "file" }),
     readRevision(project.root),
     readInstallSettings({
       root: project.root,
