@@ -13,6 +13,11 @@ interface CommandEntry {
 /** The whole command line, in the order of --help. Only the command that is used is loaded. */
 const commands: readonly CommandEntry[] = [
   { name: "init", summary: "Start a project from a template", load: () => import("./commands/init.js") },
+  {
+    name: "templates",
+    summary: "List what a project can start from",
+    load: () => import("./commands/templates.js"),
+  },
   { name: "build", summary: "Build the image", load: () => import("./commands/build.js") },
   {
     name: "dev",

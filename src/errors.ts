@@ -31,6 +31,7 @@ const exitCodes = {
   project_file: ExitCode.usage,
   project_not_found: ExitCode.usage,
   model_files: ExitCode.usage,
+  model_file: ExitCode.usage,
   reference: ExitCode.usage,
   template: ExitCode.usage,
   input: ExitCode.usage,

@@ -26,36 +26,41 @@ Load it now, or from your shell's start-up file:
     )
     .action(
       run(async (_context, shell: Shell) => {
-        const script = scripts[shell](completionModel(command.parent ?? command));
+        const { listTemplates } = await import("../scaffold/template.js");
+        const templates = (await listTemplates()).map(({ name }) => name);
+        const script = scripts[shell](completionModel(command.parent ?? command, { template: templates }));
         return { json: { shell, script }, text: script };
       }),
     );
 };
 export default define;
 
+/** Values of options, by their name: those that are known, though others are allowed. */
+type Suggestions = Readonly<Record<string, readonly string[]>>;
+
 /** What commander knows of the command line; every command has to be loaded. */
-export function completionModel(program: Command): CompletionModel {
+export function completionModel(program: Command, suggestions: Suggestions = {}): CompletionModel {
   return {
     program: program.name(),
-    options: optionsOf(program),
-    commands: commandsOf(program),
+    options: optionsOf(program, suggestions),
+    commands: commandsOf(program, suggestions),
   };
 }
 
-function commandsOf(parent: Command): CompletionCommand[] {
+function commandsOf(parent: Command, suggestions: Suggestions): CompletionCommand[] {
   return parent
     .createHelp()
     .visibleCommands(parent)
     .map((command) => ({
       name: command.name(),
       summary: command.description(),
-      options: optionsOf(command).filter((option) => option.long !== "--help"),
+      options: optionsOf(command, suggestions).filter((option) => option.long !== "--help"),
       operands: operandsOf(command),
-      commands: commandsOf(command),
+      commands: commandsOf(command, suggestions),
     }));
 }
 
-function optionsOf(command: Command): CompletionOption[] {
+function optionsOf(command: Command, suggestions: Suggestions): CompletionOption[] {
   return command
     .createHelp()
     .visibleOptions(command)
@@ -64,17 +69,17 @@ function optionsOf(command: Command): CompletionOption[] {
       long: option.long,
       summary: option.description,
       repeats: option.variadic || Array.isArray(option.defaultValue),
-      value: optionValue(option),
+      value: optionValue(option, suggestions),
     }));
 }
 
-function optionValue(option: Option): CompletionOption["value"] {
+function optionValue(option: Option, suggestions: Suggestions): CompletionOption["value"] {
   if (!option.required && !option.optional) return undefined;
   const name = /[<[]([^>\]]+)[>\]]/.exec(option.flags)?.[1] ?? "value";
   return {
     name,
     optional: option.optional,
-    candidates: candidates(option.argChoices, `${name} ${option.name()}`),
+    candidates: candidates(option.argChoices ?? suggestions[option.name()], `${name} ${option.name()}`),
   };
 }
 

@@ -1,11 +1,18 @@
 import { basename, relative, resolve } from "node:path";
-import { UserError } from "../errors.js";
+import { interrupted, UserError } from "../errors.js";
+import type { TemplateQuestion } from "../scaffold/manifest.js";
 import { isProjectName, nearestProjectName, projectNameRule } from "../scaffold/name.js";
-import { askSelect, askText } from "../ui/prompts.js";
+import type { PlannedFile } from "../scaffold/plan.js";
+import type { OpenedTemplate } from "../scaffold/source/open.js";
+import type { Template } from "../scaffold/template.js";
+import { askConfirm, askSelect, askText } from "../ui/prompts.js";
 import type { CommandContext, CommandResult, Define } from "./command.js";
+import { checkServes, detectedJson, type GivenModel, givenModel, templateForModel } from "./given-model.js";
 
 interface InitOptions {
+  from?: string;
   template?: string;
+  set?: string[];
   dir?: string;
   python?: string;
   yes?: boolean;
@@ -16,10 +23,14 @@ interface InitOptions {
 const defaultTemplate = "sklearn";
 const defaultPython = "3.12";
 
+const collect = (value: string, all: string[] = []) => [...all, value];
+
 const define: Define = (command, run) => {
   command
     .argument("[name]", "the project's name, and its folder unless --dir says otherwise (`.`: this folder)")
-    .option("-t, --template <name>", "what to start from: sklearn, onnx")
+    .option("--from <path>", "the model to serve: a file, or a folder that is or holds one")
+    .option("-t, --template <name>", "what to start from: one of `modelship templates`")
+    .option("--set <name=value>", "answer a question of the template (repeatable)", collect)
     .option("-d, --dir <dir>", "the folder to write (default: ./<name>)")
     .option("--python <version>", `the Python of the image, such as ${defaultPython} (MODELSHIP_PYTHON)`)
     .option("-y, --yes", "take defaults instead of asking")
@@ -34,25 +45,45 @@ async function init(
   given: string | undefined,
   options: InitOptions,
 ): Promise<CommandResult> {
-  const { name, dir } = await place(context, given, options);
-  const template = await chooseTemplate(context, options);
-  const python = await choosePython(context, options);
+  const model = options.from === undefined ? undefined : await givenModel(context, options.from, options);
+  const { name, dir } = await place(context, given, options, model?.name);
+  const opened = await chooseTemplate(context, options, model);
+  const { template } = opened;
   const dryRun = options.dryRun === true;
-  const { createProject } = await import("../scaffold/create.js");
-  const created = await createProject({
-    template,
-    name,
-    python,
-    dir,
-    dryRun,
-    force: options.force === true,
-    signal: context.signal,
-  });
-  const files = created.files.map((file) => file.path);
-  if (!dryRun)
-    sayWhatIsNext(context, { name, dir, template, count: files.length, next: created.template.next });
+  let planned: readonly PlannedFile[];
+  let python: string;
+  try {
+    if (opened.origin) await approve(context, options, opened);
+    python = await choosePython(context, options);
+    const answers = await answerTemplate(context, options, template, model);
+    const { createProject } = await import("../scaffold/create.js");
+    planned = await createProject({
+      template,
+      name,
+      python,
+      answers,
+      model: model?.source,
+      dir,
+      dryRun,
+      force: options.force === true,
+      report: context.report,
+      signal: context.signal,
+    });
+  } finally {
+    await opened.close();
+  }
+  const files = planned.map((file) => file.path);
+  if (!dryRun) sayWhatIsNext(context, { name, dir, template, files });
   return {
-    json: { dir, name, template, python, files, dryRun },
+    json: {
+      dir,
+      name,
+      template: template.name,
+      python,
+      files,
+      dryRun,
+      ...(model && { detected: detectedJson(model.detected) }),
+    },
     ...(dryRun ? { text: files.join("\n") } : { scriptText: dir }),
   };
 }
@@ -62,13 +93,15 @@ async function place(
   context: CommandContext,
   given: string | undefined,
   options: InitOptions,
+  suggested: string | undefined,
 ): Promise<{ name: string; dir: string }> {
   const here = given === ".";
-  if (here || (given === undefined && (options.dir !== undefined || options.yes === true))) {
+  const unnamed = given === undefined && (options.dir !== undefined || options.yes === true);
+  if (here || (unnamed && (suggested === undefined || options.dir !== undefined))) {
     const dir = resolve(context.cwd, options.dir ?? ".");
     return { name: nameOfFolder(context, dir), dir };
   }
-  const name = given ?? (await askName(context));
+  const name = given ?? (await askName(context, suggested, options));
   checkName(name);
   return { name, dir: resolve(context.cwd, options.dir ?? name) };
 }
@@ -97,7 +130,12 @@ function checkName(name: string): void {
   });
 }
 
-async function askName(context: CommandContext): Promise<string> {
+async function askName(
+  context: CommandContext,
+  suggested: string | undefined,
+  options: InitOptions,
+): Promise<string> {
+  if (suggested !== undefined && (!context.interactive || options.yes)) return suggested;
   if (!context.interactive) {
     throw new UserError("usage", "The project has no name yet, and there is no terminal to ask on.", {
       hint: "Name it: modelship init NAME (or `modelship init .` for this folder, or --yes for defaults).",
@@ -105,7 +143,7 @@ async function askName(context: CommandContext): Promise<string> {
   }
   return askText({
     message: "Name of the project",
-    default: "my-model",
+    default: suggested ?? "my-model",
     signal: context.signal,
     validate: (answer) => {
       if (isProjectName(answer)) return undefined;
@@ -115,14 +153,25 @@ async function askName(context: CommandContext): Promise<string> {
   });
 }
 
-async function chooseTemplate(context: CommandContext, options: InitOptions): Promise<string> {
-  if (options.template !== undefined) return options.template;
+async function chooseTemplate(
+  context: CommandContext,
+  options: InitOptions,
+  model: GivenModel | undefined,
+): Promise<OpenedTemplate> {
+  const { openTemplate } = await import("../scaffold/source/open.js");
+  const open = (name: string) => openTemplate(name, context);
+  if (options.template !== undefined) {
+    const opened = await open(options.template);
+    if (model) await checkServes(opened.template, model);
+    return opened;
+  }
+  if (model) return open((await templateForModel(context, model)).name);
   if (options.yes) {
     context.report({
       type: "note",
       message: `Taking the template ${defaultTemplate} (--template chooses another).`,
     });
-    return defaultTemplate;
+    return open(defaultTemplate);
   }
   const { listTemplates } = await import("../scaffold/template.js");
   const templates = await listTemplates();
@@ -131,15 +180,69 @@ async function chooseTemplate(context: CommandContext, options: InitOptions): Pr
       hint: `Add --template (${templates.map((template) => template.name).join(", ")}), or --yes for ${defaultTemplate}.`,
     });
   }
-  return askSelect({
-    message: "Start from",
-    signal: context.signal,
-    choices: templates.map((template) => ({
-      value: template.name,
-      name: `${template.name.padEnd(10)} ${template.title}`,
-      description: template.description,
-    })),
-    ...(templates.some((template) => template.name === defaultTemplate) && { default: defaultTemplate }),
+  const width = Math.max(...templates.map(({ name }) => name.length)) + 2;
+  return open(
+    await askSelect<string>({
+      message: "Start from",
+      signal: context.signal,
+      choices: templates.map((template) => ({
+        value: template.name,
+        name: `${template.name.padEnd(width)} ${template.title}`,
+        description: template.description,
+      })),
+      default: defaultTemplate,
+    }),
+  );
+}
+
+/** A template from elsewhere is shown before it is used. */
+async function approve(
+  context: CommandContext,
+  options: InitOptions,
+  { template, origin, paths }: OpenedTemplate,
+): Promise<void> {
+  const say = (message: string) => context.report({ type: "note", message });
+  say(`The template ${options.template}: ${template.title}. ${template.description}`);
+  for (const line of origin ?? []) say(`  ${line}`);
+  say(`  files   ${paths.map((path) => JSON.stringify(path).slice(1, -1)).join(", ")}`);
+  if (options.dryRun || options.yes) return;
+  if (!context.interactive) {
+    throw new UserError(
+      "usage",
+      "A template from elsewhere has to be agreed to, and there is no terminal to ask on.",
+      {
+        hint: "Look at what it writes with --dry-run, and use it with --yes.",
+      },
+    );
+  }
+  const agreed = await askConfirm({ message: "Use this template?", default: false, signal: context.signal });
+  if (!agreed) throw interrupted();
+}
+
+async function answerTemplate(
+  context: CommandContext,
+  options: InitOptions,
+  template: Template,
+  model: GivenModel | undefined,
+): Promise<Record<string, string>> {
+  const { answerQuestions, wrongAnswer } = await import("../scaffold/questions.js");
+  const { signal } = context;
+  const ask = (question: TemplateQuestion) => {
+    const { message, choices, default: preset } = question;
+    return choices
+      ? askSelect({
+          message,
+          signal,
+          choices: choices.map((choice) => ({ value: choice, name: choice })),
+          default: preset,
+        })
+      : askText({ message, signal, default: preset, validate: (answer) => wrongAnswer(question, answer) });
+  };
+  return answerQuestions({
+    questions: template.questions,
+    occasion: model ? "model" : "example",
+    settings: options.set ?? [],
+    ask: context.interactive && !options.yes ? ask : undefined,
   });
 }
 
@@ -166,14 +269,19 @@ function wrongPython(version: string): string | undefined {
 
 function sayWhatIsNext(
   context: CommandContext,
-  project: { name: string; dir: string; template: string; count: number; next: readonly string[] },
+  project: { name: string; dir: string; template: Template; files: readonly string[] },
 ): void {
   const say = (message: string) => context.report({ type: "note", message });
   const folder = relative(context.cwd, project.dir) || ".";
   const place = folder === project.name ? "" : ` in ${folder}`;
-  say(`Created ${project.name}${place} from the template ${project.template}: ${project.count} files.`);
+  say(
+    `Created ${project.name}${place} from the template ${project.template.name}: ${project.files.length} files.`,
+  );
   const steps = folder === "." ? [] : [`cd ${shellWord(folder)}`];
-  steps.push(...project.next.filter((line) => !line.startsWith("cd ")));
+  // A project whose schema is not known has no example yet.
+  const hasExample = project.files.includes("examples/request.json");
+  const next = project.template.next.filter((line) => hasExample || !line.includes("examples/request.json"));
+  steps.push(...next.filter((line) => !line.startsWith("cd ")));
   say("Next:");
   for (const step of steps) say(`  ${step}`);
 }

@@ -1,18 +1,16 @@
 import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { z } from "zod";
 import { messageOf, systemCode, UserError } from "../errors.js";
 import { packagePath } from "../package.js";
+import { checkManifest, manifestName, type TemplateManifest } from "./manifest.js";
 
 /** A folder under templates/projects: template.yaml describes it, every other file goes into the project. */
-export interface Template {
+export interface Template extends TemplateManifest {
   name: string;
-  title: string;
-  description: string;
-  /** Shell lines that a user may type next, in the new project. */
-  next: string[];
   folder: string;
+  /** From elsewhere: rendered without running code. */
+  foreign?: boolean;
 }
 
 /** A file as it lies in the template; `path` is relative to its folder, with forward slashes. */
@@ -22,12 +20,7 @@ export interface TemplateFile {
   executable: boolean;
 }
 
-const manifestName = "template.yaml";
-const manifest = z.strictObject({
-  title: z.string().min(1),
-  description: z.string().min(1),
-  next: z.array(z.string().min(1)).default([]),
-});
+const mostManifestBytes = 256 * 1024;
 
 export function templatesFolder(): string {
   return packagePath("templates/projects");
@@ -52,11 +45,13 @@ export async function findTemplate(name: string, root = templatesFolder()): Prom
   });
 }
 
-async function readTemplate(folder: string, name: string): Promise<Template> {
+/** Reads what a folder's template.yaml says; `name` is for errors too. */
+export async function readTemplate(folder: string, name: string): Promise<Template> {
   const path = join(folder, manifestName);
   let content: unknown;
   try {
-    content = parse(await readFile(path, "utf8"));
+    if ((await lstat(path)).size > mostManifestBytes) throw new Error("It is too large.");
+    content = parse(await readFile(path, "utf8"), { maxAliasCount: 0 });
   } catch (error) {
     const missing = systemCode(error) === "ENOENT";
     throw new UserError(
@@ -68,15 +63,7 @@ async function readTemplate(folder: string, name: string): Promise<Template> {
       },
     );
   }
-  const parsed = manifest.safeParse(content);
-  if (!parsed.success) {
-    throw new UserError("template", `The ${manifestName} of the template "${name}" is not valid.`, {
-      excerpt: parsed.error.issues.map(
-        (issue) => `${issue.path.join(".") || manifestName}: ${issue.message}`,
-      ),
-    });
-  }
-  return { name, folder, ...parsed.data };
+  return { name, folder, ...checkManifest(content, name) };
 }
 
 /** Reads what the template holds, sorted by path. Links are left out: they could lead anywhere. */
@@ -86,7 +73,7 @@ export async function readTemplateFiles(template: Template): Promise<TemplateFil
     const entries = await readdir(join(template.folder, relative), { withFileTypes: true });
     for (const entry of entries) {
       const path = relative === "" ? entry.name : `${relative}/${entry.name}`;
-      if (isLeftOut(entry.name) || path === manifestName) continue;
+      if (isLeftOut(entry.name) || path === manifestName || path === ".git") continue;
       if (entry.isDirectory()) await walk(path);
       else if (entry.isFile()) files.push(await readTemplateFile(template, path));
     }

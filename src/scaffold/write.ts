@@ -1,13 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { lstat, mkdir, open, realpath, rename, rm, rmdir } from "node:fs/promises";
+import { lstat, mkdir, open, realpath, rename, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { isUserError, messageOf, systemCode, throwIfAborted, UserError } from "../errors.js";
+import { copyLarge } from "./copy.js";
 import { checkInside, type PlannedFile } from "./plan.js";
 
 export interface WriteOptions {
   /** Replaces files that are there already. */
   force: boolean;
   signal?: AbortSignal | undefined;
+  /** Bytes that were copied since the last call. */
+  onBytes?: ((bytes: number) => void) | undefined;
 }
 
 /**
@@ -28,7 +31,7 @@ export async function writePlan(
     const staged: { file: PlannedFile; beside: string }[] = [];
     for (const file of files) {
       throwIfAborted(options.signal);
-      staged.push({ file, beside: await stage(file, root, undo) });
+      staged.push({ file, beside: await stage(file, root, undo, options) });
     }
     throwIfAborted(options.signal);
     const replaced: string[] = [];
@@ -39,6 +42,23 @@ export async function writePlan(
     for (const step of undo.reverse()) await step().catch(() => {});
     throw isUserError(error) ? error : explain(error, dir);
   }
+}
+
+/** What is copied onto itself is there already: a model that lies where the project wants it. */
+export async function withoutThoseInPlace(
+  files: readonly PlannedFile[],
+  dir: string,
+): Promise<readonly PlannedFile[]> {
+  const wanted: PlannedFile[] = [];
+  for (const file of files) {
+    if (!("source" in file) || !(await areSame(file.source, join(dir, file.path)))) wanted.push(file);
+  }
+  return wanted;
+}
+
+async function areSame(source: string, target: string): Promise<boolean> {
+  const [from, to] = await Promise.all([stat(source), stateOf(target, false).catch(() => undefined)]);
+  return to !== undefined && from.dev === to.dev && from.ino === to.ino;
 }
 
 /** Makes the folder where it is missing and returns its real path; a link to a folder is the user's choice. */
@@ -111,12 +131,21 @@ async function refuseDetours(path: string, root: string, dir: string): Promise<v
   }
 }
 
-async function stage(file: PlannedFile, root: string, undo: (() => Promise<unknown>)[]): Promise<string> {
+async function stage(
+  file: PlannedFile,
+  root: string,
+  undo: (() => Promise<unknown>)[],
+  { signal, onBytes }: WriteOptions,
+): Promise<string> {
   const target = join(root, file.path);
   await makeFolders(dirname(target), undo);
   const beside = hidden(target);
-  const handle = await open(beside, "wx", file.mode);
   undo.push(() => rm(beside, { force: true }));
+  if ("source" in file) {
+    await copyLarge(file, beside, { signal, onBytes });
+    return beside;
+  }
+  const handle = await open(beside, "wx", file.mode);
   try {
     await handle.writeFile(file.bytes);
   } finally {

@@ -12,7 +12,19 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // the top
   cli: ["commands", "ui", ...base],
   index: ["scaffold", "project", "image", "weights", "deploy", "dev", "doctor", "keys", ...base],
-  commands: ["scaffold", "project", "image", "weights", "deploy", "dev", "doctor", "keys", "ui", ...base],
+  commands: [
+    "scaffold",
+    "detect",
+    "project",
+    "image",
+    "weights",
+    "deploy",
+    "dev",
+    "doctor",
+    "keys",
+    "ui",
+    ...base,
+  ],
   ui: base,
   // use cases and planning
   doctor: ["project", "image", "weights", "docker", "registry", "service", "exec", ...base],
@@ -22,7 +34,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   weights: ["project", "docker", "registry", ...base],
   keys: ["project", ...base],
   project: ["exec", ...base],
-  scaffold: base,
+  scaffold: ["detect", "exec", ...base],
+  // reads files of models, as data
+  detect: base,
   // adapters
   service: base,
   registry: ["docker", "exec", ...base],
@@ -50,7 +64,9 @@ const doors: Readonly<Record<string, RegExp>> = {
   execa: /^exec\.ts$/,
   inquirer: /^ui\/prompts\.ts$/,
   ora: /^ui\//,
+  yauzl: /^detect\/zip\.ts$/,
   ejs: /^scaffold\/render\.ts$/,
+  mustache: /^scaffold\/logic-less\.ts$/,
   commander: /^(cli\.ts|commands\/.*|ui\/usage\.ts)$/,
   "node:child_process": /^(exec\.ts|docker\/.*)$/,
 };

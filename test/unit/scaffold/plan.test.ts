@@ -1,12 +1,15 @@
 import { expect, test } from "vitest";
-import { checkInside, planProject } from "../../../src/scaffold/plan.js";
+import { checkInside, filesFor, planProject } from "../../../src/scaffold/plan.js";
+import { ejsRenderer } from "../../../src/scaffold/render.js";
 
-const answers = {
+const variables = {
   name: "digits",
   python: "3.12",
   version: "1.0.0",
   schema: "https://example.test/schema.json",
+  model: null,
 };
+const answers = ejsRenderer(variables);
 const file = (path: string, text = "") => ({ path, bytes: Buffer.from(text), executable: false });
 
 test("a template and answers become files", () => {
@@ -35,11 +38,12 @@ test("a template and answers become files", () => {
 });
 
 test("nothing is escaped for HTML", () => {
-  const [planned] = planProject([file("a.ejs", "<%= name %>")], { ...answers, name: `"a" & <b>` });
+  const renderer = ejsRenderer({ ...variables, name: `"a" & <b>` });
+  const [planned] = planProject([file("a.ejs", "<%= name %>")], renderer);
   expect(planned?.bytes.toString()).toBe(`"a" & <b>`);
 });
 
-test.each(["<%= nmae %>", "<%= locals.nmae.length %>", "<% if ( %>"])(
+test.each(["<%= nmae %>", "<%= locals.nmae.length %>", "<% if ( %>", "<%= model %>"])(
   "%s is an error that names the file",
   (text) => {
     expect(() => planProject([file("README.md.ejs", text)], answers)).toThrow(
@@ -53,7 +57,30 @@ test.each(["<%= nmae %>", "<%= locals.nmae.length %>", "<% if ( %>"])(
 );
 
 test("two files of a template cannot become one", () => {
-  expect(() => planProject([file("a.txt"), file("a.txt.ejs")], answers)).toThrow("writes a.txt twice");
+  expect(() => planProject([file("a.txt"), file("a.txt.ejs", "x")], answers)).toThrow("writes a.txt twice");
+});
+
+test("a file that renders to nothing is left out; one that is empty in the template is written", () => {
+  const planned = planProject([file("a.ejs", "<% if (model) { %>x<% } %>\n"), file("b")], answers);
+  expect(planned.map(({ path }) => path)).toEqual(["b"]);
+});
+
+test("files of one occasion are left out of the other, by their path in the template or their folder", () => {
+  const files = ["train.py", "model.py", "model.py.ejs", "model/a.bin", "model/deep/b.bin", "models.md"].map(
+    (path) => file(path),
+  );
+  const rules = [
+    { path: "train.py", when: "example" },
+    { path: "model/**", when: "example" },
+    { path: "model.py", when: "example" },
+    { path: "model.py.ejs", when: "model" },
+  ] as const;
+  const paths = (occasion: "example" | "model") =>
+    planProject(filesFor(files, rules, occasion), answers).map(({ path }) => path);
+  expect(paths("example")).toEqual(["model.py", "model/a.bin", "model/deep/b.bin", "models.md", "train.py"]);
+  expect(() => paths("model")).not.toThrow();
+  expect(paths("model")).toEqual(["models.md"]);
+  expect(() => filesFor(files, [{ path: "trian.py", when: "example" }], "example")).toThrow("trian.py");
 });
 
 test.each(["../a", "/a", "a/../../b", "a//b", "C:\\a", "a\\b", "a/./b", "", "a\0b", "C:a"])(

@@ -1,10 +1,12 @@
 import { chmod, mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { filesFor } from "../../../src/scaffold/plan.js";
 import { findTemplate, listTemplates, readTemplateFiles } from "../../../src/scaffold/template.js";
 import { folderWith } from "../../setup/folder.js";
 
 const manifest = "title: One\ndescription: The first.\nnext:\n  - modelship build\n";
+const empty = { next: [], serves: [], questions: [], files: [] };
 
 test("templates are the folders with a template.yaml, by name", async () => {
   const root = await folderWith({
@@ -12,8 +14,9 @@ test("templates are the folders with a template.yaml, by name", async () => {
     "a/template.yaml": "title: A\ndescription: B\n",
   });
   expect(await listTemplates(root)).toEqual([
-    { name: "a", title: "A", description: "B", next: [], folder: join(root, "a") },
+    { ...empty, name: "a", title: "A", description: "B", folder: join(root, "a") },
     {
+      ...empty,
       name: "b",
       title: "One",
       description: "The first.",
@@ -69,12 +72,14 @@ test("files are read with their modes; links and what Python leaves behind are n
 
 test("every template in the package can be read, and its next steps are there", async () => {
   const templates = await listTemplates();
-  expect(templates.map(({ name }) => name)).toEqual(expect.arrayContaining(["onnx", "sklearn"]));
+  expect(templates.map(({ name }) => name)).toEqual(expect.arrayContaining(["custom", "onnx", "sklearn"]));
   for (const template of templates) {
     expect(template.next.length).toBeGreaterThan(0);
-    const paths = (await readTemplateFiles(template)).map(({ path }) => path.replace(/\.ejs$/, ""));
-    expect(paths).toEqual(
-      expect.arrayContaining(["modelship.yaml", "model.py", "requirements.txt", "train.py", "README.md"]),
-    );
+    for (const occasion of ["example", "model"] as const) {
+      const files = filesFor(await readTemplateFiles(template), template.files, occasion);
+      expect(files.map(({ path }) => path.replace(/\.ejs$/, ""))).toEqual(
+        expect.arrayContaining(["modelship.yaml", "README.md", "_gitignore", "_dockerignore"]),
+      );
+    }
   }
 });

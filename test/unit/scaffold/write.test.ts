@@ -1,11 +1,11 @@
 import { chmod, lstat, mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { PlannedFile } from "../../../src/scaffold/plan.js";
+import type { WrittenFile } from "../../../src/scaffold/plan.js";
 import { writePlan } from "../../../src/scaffold/write.js";
 import { folderWith } from "../../setup/folder.js";
 
-const planned = (path: string, text = path, mode = 0o644): PlannedFile => ({
+const planned = (path: string, text = path, mode = 0o644): WrittenFile => ({
   path,
   bytes: Buffer.from(text),
   mode,
