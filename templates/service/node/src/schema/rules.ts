@@ -13,6 +13,7 @@ export class RowRules {
   constructor(schema: JsonSchema, defaults: boolean) {
     const ajv = new Ajv2020({
       strict: false,
+      strictNumbers: true,
       // `format` says something to readers of the schema; 2020-12 checks nothing by it.
       validateFormats: false,
       useDefaults: defaults,
