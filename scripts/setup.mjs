@@ -11,6 +11,7 @@ import { client } from "./setup/engine-api.mjs";
 import { startDocker26 } from "./setup/engine-docker26.mjs";
 import { startPodman } from "./setup/engine-podman.mjs";
 import { findEngine } from "./setup/find-engine.mjs";
+import { ensureNodeBase } from "./setup/node-base.mjs";
 import { ensureRegistries } from "./setup/registry.mjs";
 import { SetupError, say, seconds } from "./setup/say.mjs";
 import { withLock } from "./setup/state.mjs";
@@ -38,14 +39,18 @@ export async function ensure({ engine = "default", compile = true } = {}) {
 
 async function ensureDefault() {
   const { docker } = await findEngine();
-  return { ...(await ensureRegistries(docker)), ...(await ensureBaseImage(docker)) };
+  return { ...(await ensureRegistries(docker)), ...(await ensureBases(docker)) };
 }
 
 async function ensureOther(engine) {
   const registries = await ensureRegistries();
   const host = engine === "podman" ? await startPodman(Object.values(registries)) : await startDocker26();
   const { docker } = await client(host);
-  return { DOCKER_HOST: host, ...registries, ...(await ensureBaseImage(docker)) };
+  return { DOCKER_HOST: host, ...registries, ...(await ensureBases(docker)) };
+}
+
+async function ensureBases(docker) {
+  return { ...(await ensureBaseImage(docker)), ...(await ensureNodeBase(docker)) };
 }
 
 async function main() {

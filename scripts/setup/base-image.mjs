@@ -9,10 +9,10 @@ import { ensureDir, statePath } from "./state.mjs";
 export const baseImage = "modelship.local/python:3.11";
 export const basePython = "3.11";
 const publicBase = "python:3.12-slim";
-const suite = "bookworm";
 const tar = () => statePath("base", `python-${basePython}.tar`);
 
-const without = ["doc/*", "man/*", "info/*", "locale/*", "lintian/*", "bash-completion/*"];
+export const suite = "bookworm";
+export const without = ["doc/*", "man/*", "info/*", "locale/*", "lintian/*", "bash-completion/*"];
 
 async function makeTar() {
   if (!isDebianRoot() && !onPath("mmdebstrap")) {
@@ -48,7 +48,7 @@ async function pythonVersion() {
 }
 
 /** Whether the image that builds use by default is here or can be fetched. A refusal comes at once, a silent network does not. */
-async function publicImage(docker) {
+export async function publicImage(docker, publicBase) {
   if (await hasImage(docker, publicBase)) return true;
   const start = performance.now();
   try {
@@ -68,7 +68,7 @@ export async function ensureBaseImage(docker) {
     await step(`base image ${baseImage}`, () => ALREADY);
     return env;
   }
-  if (await publicImage(docker)) return {};
+  if (await publicImage(docker, publicBase)) return {};
   await makeTar();
   await step(`base image ${baseImage}`, async () => {
     await importImage(docker, tar(), baseImage, [

@@ -26,7 +26,10 @@ const newest = (path) => {
 
 function isCompiled() {
   const last = join(root, "dist/modelship.schema.json"); // written at the end
-  const sources = ["src", "tsconfig.json", "tsconfig.build.json", "package-lock.json", "scripts/compile.mjs"];
+  const sources = [
+    ...["src", "templates/service/node/src", "templates/service/python/modelship_service/web"],
+    ...["tsconfig.json", "tsconfig.build.json", "package-lock.json", "scripts/compile.mjs"],
+  ];
   return existsSync(last) && sources.every((path) => newest(join(root, path)) < statSync(last).mtimeMs);
 }
 
@@ -45,7 +48,7 @@ export async function ensurePackages() {
 }
 
 export async function ensureCompiled() {
-  await step("compiled src/", async () => {
+  await step("compiled src/ and the Node service", async () => {
     if (isCompiled()) return ALREADY;
     await run(process.execPath, [join(root, "scripts/compile.mjs")], { cwd: root });
   });

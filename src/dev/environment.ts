@@ -7,7 +7,8 @@ import type { Virtualenv } from "./virtualenv.js";
 
 export interface EnvironmentInput {
   config: ProjectConfig;
-  virtualenv: Pick<Virtualenv, "folder" | "python">;
+  /** `undefined` where Node serves the project. */
+  virtualenv: Pick<Virtualenv, "folder" | "python"> | undefined;
   /** Where the model files are. */
   files: string;
   /** What the user gives the service. */
@@ -29,12 +30,14 @@ export function devEnvironment(input: EnvironmentInput): NodeJS.ProcessEnv {
   const passedOn = Object.entries(env).filter(([name]) => !notPassedOn.test(name));
   return {
     ...Object.fromEntries(passedOn),
-    VIRTUAL_ENV: virtualenv.folder,
-    PATH: [dirname(virtualenv.python), env.PATH].filter(Boolean).join(separator),
-    PYTHONPATH: serviceSource,
-    PYTHONUNBUFFERED: "1",
-    // No caches beside the user's code, and never an old one where two saves fall into one second.
-    PYTHONDONTWRITEBYTECODE: "1",
+    ...(virtualenv && {
+      VIRTUAL_ENV: virtualenv.folder,
+      PATH: [dirname(virtualenv.python), env.PATH].filter(Boolean).join(separator),
+      PYTHONPATH: serviceSource,
+      PYTHONUNBUFFERED: "1",
+      // No caches beside the user's code, and never an old one where two saves fall into one second.
+      PYTHONDONTWRITEBYTECODE: "1",
+    }),
     ...serviceSettings(config, files),
     // Here only this machine asks, so that a key that is not at hand need not be.
     ...(!has(given, config.service.auth.keys_env) && { MODELSHIP_KEYS_ENV: undefined }),

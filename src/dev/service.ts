@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Ending } from "../deploy/failure.js";
 import { type OutputLine, start } from "../exec.js";
+import { packagePath } from "../package.js";
 import { devEnvironment, drainSeconds } from "./environment.js";
 import type { Prepared } from "./prepare.js";
 
@@ -26,13 +27,20 @@ export interface Service {
   kill: () => void;
 }
 
+/** The Node that runs modelship, which runs the service for Node as well. */
+function nodeCommand(): [string, ...string[]] {
+  const main = packagePath("dist/service-node/main.js");
+  return [process.execPath, "--disable-warning=ExperimentalWarning", main];
+}
+
 export function startService(prepared: Prepared, { env, host, port, onLog }: ServiceOptions): Service {
   const { project, virtualenv, files, given } = prepared;
   const { config, root } = project;
   const environment = devEnvironment({ config, virtualenv, files, given, env, host, port });
   const lines: OutputLine[] = [];
   let ending: Ending | undefined;
-  const child = start(virtualenv.python, ["-m", "modelship_service"], {
+  const [file, ...args] = virtualenv ? [virtualenv.python, "-m", "modelship_service"] : nodeCommand();
+  const child = start(file, args, {
     cwd: root,
     env: environment,
     onLine(line) {

@@ -198,8 +198,8 @@ function warnOfPython(
   report: Reporter,
 ): void {
   const version = environment.PYTHON_VERSION;
-  const wanted = project.config.python;
-  if (!version || version === wanted || version.startsWith(`${wanted}.`)) return;
+  const { runtime, python: wanted } = project.config;
+  if (runtime !== "python" || !version || version === wanted || version.startsWith(`${wanted}.`)) return;
   report({
     type: "warning",
     message: `The base image has Python ${version}; modelship.yaml says ${wanted}.`,

@@ -7,6 +7,7 @@ import { listFiles, type ProjectFile } from "../project/files.js";
 import { readIgnoreRules } from "../project/ignore.js";
 import type { Project } from "../project/load.js";
 import type { Digests } from "../weights/digests.js";
+import { nodeRuntime } from "./node/runtime.js";
 
 /** A context file whose content is known by its digest, so that a build has a key before it starts. */
 export interface KeyedFile extends ContextFile {
@@ -34,7 +35,7 @@ export interface ProjectContent {
 export const appFolder = "/app";
 
 /** The files of the entry's classes; a model without code has none. */
-function entryFiles(entry: string): string[] {
+export function entryFiles(entry: string): string[] {
   const entries = entry.split(",").map((part) => part.trim().replace(/^v\d+=/, ""));
   return entries.filter((one) => one !== "onnx").map((one) => one.split(":")[0] ?? "");
 }
@@ -49,7 +50,8 @@ export async function readProjectContent(project: Project): Promise<ProjectConte
   if (files.length === 0) throw await noModelFiles(project, setting);
   // Keys are for whoever runs the image, and change without it.
   const keysFile = posix.normalize(project.config.service.auth.keys_file ?? "");
-  const code = everything.filter((file) => !isModel(file.path) && file.path !== keysFile);
+  const isInstalled = (path: string) => project.config.runtime === "node" && path.startsWith("node_modules/");
+  const code = everything.filter(({ path }) => !isModel(path) && path !== keysFile && !isInstalled(path));
   for (const entry of entryFiles(project.config.model.entry)) {
     if (code.some((file) => file.path === entry)) continue;
     throw new UserError("project_file", `${entry} is not in the project.`, {
@@ -97,20 +99,14 @@ export interface ContextInput {
 export async function buildContext(input: ContextInput): Promise<KeyedFile[]> {
   const { project, content, digests } = input;
   const everything = { ignores: () => false, prunes: () => false };
-  const runtime = packagePath("templates/service/python");
-  const service = (await listFiles(runtime, "modelship_service", everything)).filter(
-    (file) => !/(^|\/)__pycache__\/|\.pyc$/.test(file.path),
-  );
-  const locks = await Promise.all(
-    ["requirements.txt", "constraints.txt", "uv.txt"].map((name) => listFiles(runtime, name, everything)),
-  );
+  const { locks, service } = await (project.config.runtime === "node" ? nodeRuntime() : pythonRuntime());
   const requirements = await Promise.all(
     input.requirementPaths.map((path) => listFiles(project.root, path, everything)),
   );
   const keyed = (prefix: string, files: readonly ProjectFile[]) =>
     Promise.all(files.map((file) => keyedFile(`${prefix}/${file.path}`, file, digests)));
   const groups = await Promise.all([
-    keyed("runtime", locks.flat()),
+    keyed("runtime", locks),
     keyed("service", service),
     keyed("requirements", requirements.flat()),
     keyed("app", content.code),
@@ -118,6 +114,19 @@ export async function buildContext(input: ContextInput): Promise<KeyedFile[]> {
   const files = groups.flat();
   if (input.keptCa) files.push(bytesFile("ca/ca.pem", input.keptCa));
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** The locks of the service's own packages, and the service. */
+async function pythonRuntime() {
+  const everything = { ignores: () => false, prunes: () => false };
+  const runtime = packagePath("templates/service/python");
+  const service = (await listFiles(runtime, "modelship_service", everything)).filter(
+    (file) => !/(^|\/)__pycache__\/|\.pyc$/.test(file.path),
+  );
+  const locks = await Promise.all(
+    ["requirements.txt", "constraints.txt", "uv.txt"].map((name) => listFiles(runtime, name, everything)),
+  );
+  return { locks: locks.flat(), service };
 }
 
 async function keyedFile(path: string, file: ProjectFile, digests: Digests): Promise<KeyedFile> {

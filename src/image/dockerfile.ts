@@ -17,6 +17,8 @@ export interface DockerfileInput {
     | { kind: "pip"; file: string; hashed: boolean }
     /** pyproject.toml with uv.lock: exported inside the build by a pinned uv. */
     | { kind: "uv" /** Besides the public one. */; indexes: readonly string[] }
+    /** package.json with package-lock.json: a project of the Node runtime. */
+    | { kind: "npm" }
     | { kind: "none" };
   systemPackages: readonly string[];
   /** Names only; their values travel as build arguments. */
@@ -32,14 +34,15 @@ export interface DockerfileInput {
 export const installSecret = { settings: "modelship_install", ca: "modelship_ca" } as const;
 
 /** Where a user's secret is mounted when a tool expects it at a known place; elsewhere /run/secrets/<id>. */
-const secretTargets: Readonly<Record<string, string>> = {
+export const secretTargets: Readonly<Record<string, string>> = {
   netrc: "/root/.netrc",
   "pip.conf": "/etc/pip.conf",
+  npmrc: "/root/.npmrc",
 };
 
 const venv = "/opt/venv";
 /** 1980-01-01: the earliest time that zip files, and so wheels, can hold. */
-const fixedTime = 315532800;
+export const fixedTime = 315532800;
 /** Any number that no base image gives to a person; numeric, so that Kubernetes can check runAsNonRoot. */
 export const serviceUser = "10001:10001";
 
@@ -190,7 +193,7 @@ function settingSteps(input: DockerfileInput): DockerfileStep[] {
   ];
 }
 
-function systemPackageSteps(input: DockerfileInput): DockerfileStep[] {
+export function systemPackageSteps(input: DockerfileInput): DockerfileStep[] {
   if (input.systemPackages.length === 0) return [];
   const packages = [...input.systemPackages].sort().join(" ");
   return [
@@ -209,7 +212,7 @@ function systemPackageSteps(input: DockerfileInput): DockerfileStep[] {
 }
 
 /** Indexes, proxies and CA bundles come from a secret file of shell exports: they leave no trace in the image. */
-const readSettings = `if [ -f /run/secrets/${installSecret.settings} ]; then . /run/secrets/${installSecret.settings}; fi;`;
+export const readSettings = `if [ -f /run/secrets/${installSecret.settings} ]; then . /run/secrets/${installSecret.settings}; fi;`;
 
 function installing(input: DockerfileInput, commands: readonly string[]): string {
   const mounts = [
@@ -222,11 +225,11 @@ function installing(input: DockerfileInput, commands: readonly string[]): string
   return withMounts(mounts, [`${readSettings} ${commands[0]}`, ...commands.slice(1)]);
 }
 
-function withMounts(mounts: readonly string[], commands: readonly string[]): string {
+export function withMounts(mounts: readonly string[], commands: readonly string[]): string {
   return `RUN ${[...mounts, commands.join(" && \\\n    ")].join(" \\\n    ")}`;
 }
 
-function secretMount(id: string, target?: string): string {
+export function secretMount(id: string, target?: string): string {
   return `--mount=type=secret,id=${id}${target ? `,target=${target}` : ""}`;
 }
 
@@ -235,6 +238,6 @@ function shellWord(text: string): string {
 }
 
 /** A double-quoted ENV value; `$` would be expanded by the builder. */
-function dockerfileValue(text: string): string {
+export function dockerfileValue(text: string): string {
   return /^[\w./:,-]+$/.test(text) ? text : `"${text.replace(/[\\"$]/g, "\\$&")}"`;
 }

@@ -34,6 +34,8 @@ const indexVariables = [
   "PIP_TRUSTED_HOST",
   "PIP_DEFAULT_TIMEOUT",
   "PIP_RETRIES",
+  "NPM_CONFIG_REGISTRY",
+  "npm_config_registry",
 ];
 
 export async function readInstallSettings(options: InstallOptions): Promise<InstallSettings> {
@@ -43,7 +45,9 @@ export async function readInstallSettings(options: InstallOptions): Promise<Inst
   const exports = new Map<string, string>();
 
   for (const name of indexVariables) if (env[name]) exports.set(name, env[name]);
-  if (options.indexUrl) exports.set("PIP_INDEX_URL", options.indexUrl);
+  // Each image has one installer: the other one's variable says nothing there.
+  if (options.indexUrl)
+    for (const name of ["PIP_INDEX_URL", "npm_config_registry"]) exports.set(name, options.indexUrl);
   const index = exports.get("PIP_INDEX_URL");
   if (index)
     notes.push(`Packages come from ${hostOf(index)} (${options.indexUrl ? "--index-url" : "PIP_INDEX_URL"})`);
@@ -67,7 +71,8 @@ export async function readInstallSettings(options: InstallOptions): Promise<Inst
   if (bundle) {
     notes.push(`Dependency installs trust the CA bundle ${bundle.file} (${bundle.source})`);
     const mounted = `/run/secrets/${installSecret.ca}`;
-    for (const name of ["PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"]) exports.set(name, mounted);
+    for (const name of ["PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"])
+      exports.set(name, mounted);
   }
 
   const lines = [...exports].map(([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`);

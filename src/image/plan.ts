@@ -8,6 +8,8 @@ import { type DockerfileInput, dockerfileStages, renderDockerfile } from "./dock
 import type { DockerfileStage } from "./dockerfile-step.js";
 import { createdTime, imageLabels } from "./labels.js";
 import { modelLayers } from "./model-layers.js";
+import { nodeStages } from "./node/dockerfile.js";
+import { nodeEnvironment } from "./node/environment.js";
 import { serviceSettings } from "./service-settings.js";
 import { defaultTags } from "./tags.js";
 
@@ -53,7 +55,8 @@ export function planImage(input: PlanInput): ImagePlan {
   const { project, content, revision } = input;
   const { config } = project;
   const base = input.decision;
-  const stages = dockerfileStages({
+  const isNode = config.runtime === "node";
+  const stages = (isNode ? nodeStages : dockerfileStages)({
     base: base.reference,
     builder: base.builder,
     python: base.python,
@@ -64,7 +67,7 @@ export function planImage(input: PlanInput): ImagePlan {
     buildArgs: Object.keys(input.buildArgs).sort(),
     secrets: input.secrets,
     keepCaCerts: config.image.keep_ca_certs,
-    environment: serviceEnvironment(project, content, base),
+    environment: isNode ? nodeEnvironment(project, content) : serviceEnvironment(project, content, base),
     port: config.service.port,
   });
   const dockerfile = renderDockerfile(stages);

@@ -12,6 +12,8 @@ import { readCompatibility } from "./accelerator/compatibility.js";
 import { type BaseDecision, decideBase } from "./base.js";
 import { buildContext, readProjectContent } from "./context.js";
 import { chosenIndex, type InstallSettings, readInstallSettings } from "./install-settings.js";
+import { nodeBase } from "./node/base.js";
+import { readNodeRequirements } from "./node/requirements.js";
 import type { PlanInput } from "./plan.js";
 import { type Requirements, readRequirements } from "./requirements.js";
 import type { SecretSpec } from "./secrets.js";
@@ -63,7 +65,9 @@ export async function prepareBuild(options: BuildOptions): Promise<Prepared> {
   if (config.image.base !== null) parseReference(config.image.base);
   const [content, requirements, revision, settings] = await Promise.all([
     readProjectContent(project),
-    readRequirements(project.root, config.requirements, project.origins.requirements ?? { from: "file" }),
+    config.runtime === "node"
+      ? readNodeRequirements(project)
+      : readRequirements(project.root, config.requirements, project.origins.requirements ?? { from: "file" }),
     readRevision(project.root),
     readInstallSettings({
       root: project.root,
@@ -122,6 +126,16 @@ export async function baseOf(
   const { image } = config;
   const { install, required, namesIndex } = requirements;
   const origin = origins["image.base"];
+  const namedBase =
+    image.base === null
+      ? undefined
+      : { reference: image.base, namedBy: origin && "name" in origin ? origin.name : projectFileName };
+  if (config.runtime === "node") {
+    const { reference, reason } = namedBase
+      ? { reference: namedBase.reference, reason: `named by ${namedBase.namedBy}` }
+      : nodeBase(config);
+    return { reference, reason, notes: [] };
+  }
   const named = namesIndex ? `the index that ${config.requirements} names` : undefined;
   return decideBase({
     python: config.python,
@@ -130,10 +144,7 @@ export async function baseOf(
     accelerator: config.accelerator,
     platform: how.platform,
     cuda: parseCudaChoice(image.cuda),
-    base:
-      image.base === null
-        ? undefined
-        : { reference: image.base, namedBy: origin && "name" in origin ? origin.name : projectFileName },
+    base: namedBase,
     torchIndex: image.torch_index,
     ownIndex: chosenIndex(how.env, how.indexUrl) ?? named,
     onnx: config.model.entry === "onnx",

@@ -80,6 +80,7 @@ function describe(issue: Issue, node: Node | undefined): string {
 
 function valueHint(issue: Issue, path: readonly string[]): string | undefined {
   if (issue.code === "invalid_value" && path.join(".") === "python") return 'Quote it: python: "3.12".';
+  if (issue.code === "invalid_value" && path.join(".") === "node") return 'Quote it: node: "22".';
   const setting = settings().find((candidate) => candidate.path.join(".") === path.join("."));
   if (setting?.default === undefined || setting.default === null) return setting?.description;
   return `For example: ${path.at(-1)}: ${JSON.stringify(setting.default)}`;

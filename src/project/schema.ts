@@ -7,7 +7,7 @@ const relativePath = z
   .min(1)
   .regex(/^(?!\/)(?![A-Za-z]:)(?!.*(^|[\\/])\.\.([\\/]|$)).+$/, "must be a path inside the project folder");
 
-const entry = String.raw`(?:onnx|[^:=,]+\.py:[A-Za-z_]\w*)`;
+const entry = String.raw`(?:onnx|[^:=,]+\.(?:py|ts|mts|js|mjs):[A-Za-z_]\w*)`;
 const entries = new RegExp(String.raw`^(?:${entry}|v\d+=${entry}(?:,\s*v\d+=${entry})*)$`);
 
 const model = z
@@ -17,7 +17,7 @@ const model = z
       .regex(entries, "must name a file and a class, such as model.py:Model, or be onnx")
       .default("model.py:Model")
       .describe(
-        "The user's class: file.py:Class. onnx where the model's file needs no code. Several API versions: v1=old.py:Model,v2=model.py:Model.",
+        "The user's class: file.py:Class, or file.ts:Class with runtime node. onnx where the model's file needs no code. Several API versions: v1=old.py:Model,v2=model.py:Model.",
       ),
     files: relativePath.default("model/").describe("Folder or file with the weights that the class loads."),
   })
@@ -178,11 +178,12 @@ export const projectSchema = z.strictObject({
     .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, "must be usable as an image tag: letters, digits, . _ -")
     .default("0.1.0")
     .describe("Version of the model; the image's tag."),
-  runtime: z.enum(["python"]).default("python").describe("What serves the model."),
+  runtime: z.enum(["python", "node"]).default("python").describe("What serves the model."),
   python: z
     .enum(["3.10", "3.11", "3.12", "3.13"])
     .default("3.12")
     .describe("Python of the image. Quote it: unquoted 3.10 is the number 3.1."),
+  node: z.enum(["22", "24"]).default("22").describe("Node of the image, where runtime is node. Quote it."),
   model,
   requirements: relativePath
     .default("requirements.txt")

@@ -31,6 +31,8 @@ export interface Renderer {
 const spelledDifferently: Readonly<Record<string, string>> = {
   _gitignore: ".gitignore",
   _dockerignore: ".dockerignore",
+  // npm leaves out of packages what is called .npmrc.
+  _npmrc: ".npmrc",
 };
 
 /** Template files -> the files of the project, sorted by path. One that renders to nothing is left out. */

@@ -19,3 +19,8 @@ export function imagePurl(name: string, digest: string): string {
 export function pypiPurl(name: string, version: string | undefined): string {
   return `pkg:pypi/${name}${version === undefined ? "" : `@${encodeURIComponent(version)}`}`;
 }
+
+/** The @ of a scope is escaped, its slash is not. */
+export function npmPurl(name: string, version: string): string {
+  return `pkg:npm/${name.replace("@", "%40")}@${encodeURIComponent(version)}`;
+}

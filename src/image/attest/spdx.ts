@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { DigestedFile } from "../graft/model.js";
-import { dockerPurl, imagePurl, pypiPurl } from "./purl.js";
+import type { NpmPackage } from "./npm-lock.js";
+import { dockerPurl, imagePurl, npmPurl, pypiPurl } from "./purl.js";
 import type { PythonPackage } from "./python-packages.js";
 
 /** What an image is made of. https://spdx.github.io/spdx-spec/v2.3/ */
@@ -9,6 +10,7 @@ export interface SbomInput {
   base: { reference: string; digest?: string | undefined };
   weights: readonly DigestedFile[];
   packages: readonly PythonPackage[];
+  npmPackages?: readonly NpmPackage[];
   /** Whether `packages` has the dependencies of dependencies too. */
   locked: boolean;
   /** Names of the system packages that the project adds. */
@@ -73,11 +75,12 @@ export function spdxDocument(input: SbomInput): SpdxDocument {
   const ids = new Identifiers();
   const weights = input.weights.map((file) => weightPackage(file, ids));
   const python = input.packages.map((one) => pythonPackage(one, ids));
+  const npm = (input.npmPackages ?? []).map((one) => npmPackage(one, ids));
   const system = input.systemPackages.map((name) => ({
     ...packageOf(ids.next("System", name), name, "LIBRARY"),
     comment: "A system package, in the version that the base image's distribution had.",
   }));
-  const contents = [...weights, ...python, ...system];
+  const contents = [...weights, ...python, ...npm, ...system];
   const unnamed = {
     spdxVersion: "SPDX-2.3" as const,
     dataLicense: "CC0-1.0" as const,
@@ -138,6 +141,16 @@ function pythonPackage({ name, version, hashes, marker }: PythonPackage, ids: Id
     ...(only !== undefined && hashes.length === 1 && { checksums: [checksum(only)] }),
     externalRefs: [purl(pypiPurl(name, version))],
     ...(remark !== "" && { comment: remark }),
+  };
+}
+
+/** Its hash is of the archive that the registry has: it is said, and not among the checksums of what is installed. */
+function npmPackage({ name, version, integrity }: NpmPackage, ids: Identifiers): SpdxPackage {
+  return {
+    ...packageOf(ids.next("Npm", `${name}-${version}`), name, "LIBRARY"),
+    versionInfo: version,
+    externalRefs: [purl(npmPurl(name, version))],
+    ...(integrity !== undefined && { comment: `The lock allows the archive with ${integrity}.` }),
   };
 }
 

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { packagePath, packageVersion } from "../../package.js";
 import { formatReference } from "../../registry/reference.js";
 import { type Attachment, provenanceAttachment, sbomAttachment } from "../attest/attach.js";
+import { type NpmPackage, readNpmLock } from "../attest/npm-lock.js";
 import { provenanceStatement } from "../attest/provenance.js";
 import { installedOver, type PythonPackage, readRequirementsText } from "../attest/python-packages.js";
 import { spdxDocument } from "../attest/spdx.js";
@@ -32,12 +33,14 @@ export async function pushDocuments(
     digest: plan.labels["org.opencontainers.image.base.digest"],
   };
   const tool = packageVersion();
-  const locked = input.requirements.kind === "uv" || hasHashes(input.requirements);
+  const { kind } = input.requirements;
+  const locked = kind === "uv" || kind === "npm" || hasHashes(input.requirements);
   const sbom = spdxDocument({
     image: { name, version: config.version, digest },
     base,
     weights,
-    packages: await packagesOf(plan.context, input.requirements),
+    packages: kind === "npm" ? [] : await packagesOf(plan.context, input.requirements),
+    npmPackages: kind === "npm" ? await npmPackagesOf(plan.context) : [],
     locked,
     systemPackages: config.system_packages,
     created: image.labels["org.opencontainers.image.created"] ?? new Date(0).toISOString(),
@@ -58,6 +61,16 @@ export async function pushDocuments(
     weights,
   });
   return [sbomAttachment(sbom), provenanceAttachment(statement)];
+}
+
+/** The service's own packages, and the project's. */
+async function npmPackagesOf(context: readonly KeyedFile[]): Promise<NpmPackage[]> {
+  const found: NpmPackage[] = [];
+  for (const lock of ["runtime/package-lock.json", `${prefix}package-lock.json`]) {
+    const source = context.find(({ path }) => path === lock)?.source;
+    if (source && "file" in source) found.push(...readNpmLock(await readFile(source.file, "utf8")));
+  }
+  return [...new Map(found.map((one) => [`${one.name}@${one.version}`, one])).values()];
 }
 
 type Requirements = CodeImageBuild["prepared"]["input"]["requirements"];

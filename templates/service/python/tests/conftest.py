@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ settings.load_profile("shared machine")
 
 PACKAGE = Path(__file__).resolve().parents[1]
 PATIENCE_S = 20.0
+PYTHON = (sys.executable, "-m", "modelship_service")
 
 SUM_MODEL = """
 import time
@@ -92,11 +93,11 @@ class Answer:
 class Running:
     """A service that was started, and what it has said so far."""
 
-    def __init__(self, project: Path, **settings: str) -> None:
+    def __init__(self, project: Path, command: Sequence[str] = PYTHON, **settings: str) -> None:
         env = {key: value for key, value in os.environ.items() if not key.startswith("MODELSHIP_")}
         env |= {"PYTHONPATH": str(PACKAGE), "MODELSHIP_HOST": "127.0.0.1", "MODELSHIP_PORT": "0", **settings}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "modelship_service"],
+            command,
             cwd=project,
             env=env,
             stdout=subprocess.PIPE,
@@ -178,12 +179,17 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Ru
     """Start a service for a model's source; it is gone when the module's tests are done."""
     started: list[Running] = []
 
-    def start_one(model: str | None = SUM_MODEL, files: dict[str, str] | None = None, **settings: str) -> Running:
+    def start_one(
+        model: str | None = SUM_MODEL,
+        files: dict[str, str] | None = None,
+        command: Sequence[str] = PYTHON,
+        **settings: str,
+    ) -> Running:
         project = tmp_path_factory.mktemp("project")
         for name, text in {**({"model.py": model} if model is not None else {}), **(files or {})}.items():
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             (project / name).write_text(text)
-        started.append(Running(project, **settings))
+        started.append(Running(project, command, **settings))
         return started[-1]
 
     yield start_one

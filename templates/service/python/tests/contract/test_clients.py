@@ -89,12 +89,14 @@ def test_tensors_for_a_stream_are_refused_and_generate_stream_is_there(caller: C
     assert b'"number":1' in streamed.body
 
 
+@pytest.mark.openai
 def test_openai_chats(chats: openai.OpenAI, name: str) -> None:
     answer = chats.chat.completions.create(model=name, messages=HELLO, max_tokens=2)
     assert answer.choices[0].message.content == "one two "
     assert answer.usage is not None and answer.usage.total_tokens == 5
 
 
+@pytest.mark.openai
 def test_openai_chats_in_pieces(chats: openai.OpenAI, name: str) -> None:
     options: Any = {"stream": True, "stream_options": {"include_usage": True}}
     *chunks, last = chats.chat.completions.create(model=name, messages=HELLO, **options)
@@ -102,6 +104,7 @@ def test_openai_chats_in_pieces(chats: openai.OpenAI, name: str) -> None:
     assert (chunks[-1].choices[0].finish_reason, last.usage.prompt_tokens) == ("stop", 3)
 
 
+@pytest.mark.openai
 def test_openai_embeds(chats: openai.OpenAI, name: str) -> None:
     forms: list[Any] = [{}, {"encoding_format": "float"}]
     for form in forms:
@@ -109,6 +112,7 @@ def test_openai_embeds(chats: openai.OpenAI, name: str) -> None:
         assert [one.embedding for one in data] == [[3.0, 0.5], [5.0, 0.5]]
 
 
+@pytest.mark.openai
 def test_openai_lists_models_and_raises_its_own_errors(chats: openai.OpenAI, name: str) -> None:
     assert name in [one.id for one in chats.models.list()]
     with pytest.raises(openai.NotFoundError):

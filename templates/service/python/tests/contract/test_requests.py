@@ -33,7 +33,7 @@ def test_many_rows_in_their_order(caller: Caller) -> None:
     [
         ({"name": "Ada"}, "point", "a value is needed"),
         ({"point": [1, 2]}, "point", "at least 3 items are needed"),
-        ({"point": [1, 2, 1001]}, "point[2]", "must be 1000.0 or less"),
+        ({"point": [1, 2, 1001]}, "point[2]", "must be 1000 or less"),
         ({"rows": [GOOD, {**GOOD, "name": "x" * 101}]}, "rows[1].name", "at most 100 characters are allowed"),
         ({"rows": []}, "rows", "at least 1 item is needed"),
         ({"rows": [GOOD] * 1025}, "rows", "at most 1024 items are allowed"),
@@ -43,7 +43,9 @@ def test_a_wrong_input_names_path_and_rule_and_repeats_nothing(caller: Caller, b
     answer = caller.predict(body)
     error = answer.json["error"]
     assert (answer.status, error["code"]) == (422, "invalid_input")
-    assert (error["details"][0]["path"], error["details"][0]["rule"]) == (path, rule)
+    # Python writes a float's limit with its decimal, JavaScript has none to write.
+    shown = error["details"][0]["rule"].replace("1000.0", "1000")
+    assert (error["details"][0]["path"], shown) == (path, rule)
     assert error["request_id"] == answer.headers["x-request-id"]
     assert b"1001" not in answer.body and b"xxx" not in answer.body
 
@@ -122,4 +124,4 @@ def test_a_client_that_closes_its_half_still_gets_its_answer(caller: Caller) -> 
         connection.sendall(caller.head("/v1/predict", content_length=str(len(body))) + body)
         connection.shutdown(socket.SHUT_WR)
         answer = b"".join(iter(lambda: connection.recv(65_536), b""))
-    assert answer.startswith(b"HTTP/1.1 200 OK") and b'"total":6.0' in answer
+    assert answer.startswith(b"HTTP/1.1 200 OK") and b'"total":6' in answer
