@@ -52,6 +52,7 @@ function isBinary(head: Buffer): boolean {
 
 function mayBeJson(head: Buffer): boolean {
   if (!/^\s{0,100}\{/.test(head.toString("latin1", 0, 101))) return false;
+  if (head.includes('"learner"')) return false; // XGBoost's, and two long searches take too long
   return (
     head.includes('"features_info"') || head.includes('"oblivious_trees"') || head.includes('"model_info"')
   );

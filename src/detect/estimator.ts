@@ -106,6 +106,8 @@ function innermost(estimator: Estimator, end: "first" | "last"): Estimator {
 
 function wrapped(estimator: Estimator): Estimator | undefined {
   for (const attribute of ["best_estimator_", "estimator_", "regressor_", "classifier_"]) {
+    // Ensembles have one, too, as the pattern of their parts
+    if (attribute === "estimator_" && !/^(RFE(CV)?|SelfTrainingClassifier)$/.test(estimator.name)) continue;
     const inner = estimator.get(attribute);
     if (isEstimator(inner)) return inner;
   }

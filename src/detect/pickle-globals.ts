@@ -7,7 +7,9 @@ import type { PickleGlobal } from "./pickle-values.js";
 export interface SortedGlobals {
   /** Known to run commands, code or other pickles, or to reach whatever they like. */
   harmful: readonly string[];
-  /** Of no library that is known here, or functions of a library that models seldom need. */
+  /** Of no library that is known here: the user's own code, or anything. */
+  foreign: readonly string[];
+  /** Functions of known libraries that models seldom need. */
   unusual: readonly string[];
 }
 
@@ -96,12 +98,18 @@ const mostShown = 20;
 
 export function sortGlobals(globals: readonly PickleGlobal[]): SortedGlobals {
   const harmful: string[] = [];
+  const foreign: string[] = [];
   const unusual: string[] = [];
   for (const global of globals) {
     if (isHarmful(global)) harmful.push(global.path);
+    else if (isForeign(global)) foreign.push(global.path);
     else if (isUnusual(global)) unusual.push(global.path);
   }
-  return { harmful: harmful.slice(0, mostShown), unusual: unusual.slice(0, mostShown) };
+  return {
+    harmful: harmful.slice(0, mostShown),
+    foreign: foreign.slice(0, mostShown),
+    unusual: unusual.slice(0, mostShown),
+  };
 }
 
 function isHarmful({ module, name, path }: PickleGlobal): boolean {
@@ -113,15 +121,24 @@ function isHarmful({ module, name, path }: PickleGlobal): boolean {
   return name.split(".").some((part) => harmfulModules.has(part) || part.startsWith("__globals__"));
 }
 
+function isForeign({ module }: PickleGlobal): boolean {
+  return !isBuiltin(module) && !knownLibraries.has(rootOf(module));
+}
+
 function isUnusual({ module, name }: PickleGlobal): boolean {
   if (isBuiltin(module)) return false; // those that harm are found already
-  if (!knownLibraries.has(rootOf(module))) return true;
   if (name.includes(".")) return true;
-  return !/^_{0,2}[A-Z]/.test(name) && !builders.has(name);
+  // Cython's and pandas' own builders, and classes
+  return !/^(_{0,2}[A-Z]|__pyx_unpickle_\w+$|_unpickle_\w+$)/.test(name) && !builders.has(name);
 }
 
 function isBuiltin(module: string): boolean {
   return ["builtins", "__builtin__", "__builtins__"].includes(rootOf(module));
+}
+
+/** Whether a name of Python's builtins only makes a plain value. */
+export function isPlainBuiltin(name: string): boolean {
+  return harmlessBuiltins.has(name);
 }
 
 export function rootOf(module: string): string {

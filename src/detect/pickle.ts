@@ -115,7 +115,8 @@ function describe(
   const isSklearn = type !== undefined && rootOf(type.module) === "sklearn";
   const library = type ? libraryOf(type.module, schema?.version) : undefined;
   const byJoblib = globals.some(({ path }) => path === "joblib.numpy_pickle.NumpyArrayWrapper");
-  const confidence: Confidence = !type
+  const isModel = type !== undefined && !dataLibraries.has(rootOf(type.module));
+  const confidence: Confidence = !isModel
     ? "guess"
     : contents.complete && main.at === undefined
       ? "certain"
@@ -142,7 +143,7 @@ function describe(
       // Of text, the input is known without
       hasSchema: schema !== undefined && schema.inputs.length > 0,
       hasNames: schema?.features === undefined || schema.features.names !== undefined,
-      isModel: type !== undefined,
+      isModel,
     }),
     details: detailsOf({
       class: type?.path,
@@ -154,6 +155,11 @@ function describe(
     }),
   };
 }
+
+/** Their classes hold data: a table, an array, a date. */
+const dataLibraries = new Set(
+  "numpy pandas scipy builtins __builtin__ collections datetime decimal pathlib".split(" "),
+);
 
 /** The model itself: often it stands in a dict, a list or a tuple, beside names and settings. */
 function mainObject(root: PickleValue | undefined): {
@@ -199,7 +205,7 @@ function warningsOf(
   contents: PickleContents,
   facts: { at: string | undefined; hasSchema: boolean; hasNames: boolean; isModel: boolean },
 ): string[] {
-  const { harmful, unusual } = sortGlobals(contents.globals);
+  const { harmful, foreign, unusual } = sortGlobals(contents.globals);
   const list = (names: readonly string[]): string => names.map((name) => oneLine(name, 80)).join(", ");
   const warnings: string[] = [];
   if (harmful.length > 0) {
@@ -209,9 +215,10 @@ function warningsOf(
     warnings.push("It hides the names of what it imports: do not load it unless you know why.");
   }
   warnings.push(runsCode);
-  if (unusual.length > 0) {
-    warnings.push(`Loading it imports ${list(unusual)}: this code has to be in the project.`);
+  if (foreign.length > 0) {
+    warnings.push(`Loading it imports ${list(foreign)}: this code has to be in the project.`);
   }
+  if (unusual.length > 0) warnings.push(`Loading it also takes these functions: ${list(unusual)}.`);
   if (!contents.complete) warnings.push("It is so large that only a part of it was looked at.");
   if (facts.at !== undefined)
     warnings.push(`The model stands in the pickle at ${JSON.stringify(oneLine(facts.at, 80))}.`);

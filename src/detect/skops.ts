@@ -3,7 +3,7 @@ import type { Detected } from "./detected.js";
 import { type Estimator, type Fact, schemaOf } from "./estimator.js";
 import { isRecord, parseJson, recordAt, textAt } from "./json.js";
 import { decode, numpyType } from "./numpy-values.js";
-import { rootOf } from "./pickle-globals.js";
+import { isPlainBuiltin, rootOf } from "./pickle-globals.js";
 import type { FileReader } from "./reader.js";
 import type { SourceFile } from "./source.js";
 import { detailsOf, summaryOf } from "./wording.js";
@@ -55,7 +55,9 @@ function describe(file: SourceFile, tree: Node, arrays: Arrays): Detected {
   const isModel = isInstance(tree);
   const imports = importsOf(tree);
   const foreign = imports.filter(
-    (path) => !/^(sklearn|numpy|scipy|builtins|collections|operator|functools)\./.test(path),
+    (path) =>
+      !/^(sklearn|numpy|scipy|collections|operator|functools)\./.test(path) &&
+      !(path.startsWith("builtins.") && isPlainBuiltin(path.slice("builtins.".length))),
   );
   return {
     kind: "skops",
