@@ -11,7 +11,7 @@ import type { SourceFile } from "./source.js";
 import { detailsOf, shortCount, summaryOf } from "./wording.js";
 
 /** The metadata of the largest real files (a vocabulary of 260,000 tokens with scores and merges) is about 16 MB. */
-const maxHeader = 256 * 1024 * 1024;
+const maxHeader = 64 * 1024 * 1024;
 const maxEntries = 100_000;
 const maxTensors = 100_000;
 const maxKeptText = 1024 * 1024;
@@ -291,21 +291,21 @@ class Header {
     return damaged(this.#file.path, why);
   }
 
-  /** A vocabulary has hundreds of thousands of texts: nothing is awaited while they lie in the window. */
+  /** A vocabulary has hundreds of thousands of texts: nothing is awaited or copied while they lie in the window. */
   async #skipTexts(count: number): Promise<void> {
     const prefix = this.#isOldest ? 4 : 8;
-    for (let at = 0; at < count; at++) {
-      if (this.#cursor.ready < prefix) {
-        throwIfAborted(this.#signal);
-        await this.#cursor.require(prefix);
+    for (let seen = 0; seen < count; ) {
+      throwIfAborted(this.#signal);
+      await this.#cursor.require(prefix);
+      const view = this.#cursor.view();
+      let at = 0;
+      while (seen < count && at + prefix <= view.length) {
+        const low = this.#readU32(view, at + (this.isBigEndian ? prefix - 4 : 0));
+        const high = this.#isOldest ? 0 : this.#readU32(view, at + (this.isBigEndian ? 0 : 4));
+        at += prefix + low + high * 2 ** 32;
+        seen++;
       }
-      const bytes = this.#cursor.take(prefix);
-      const length = this.#isOldest
-        ? bytes.readUInt32LE(0)
-        : this.#readU32(bytes, this.isBigEndian ? 4 : 0) +
-          this.#readU32(bytes, this.isBigEndian ? 0 : 4) * 2 ** 32;
-      if (length <= this.#cursor.ready) this.#cursor.take(length);
-      else await this.#cursor.skip(length);
+      await this.#cursor.skip(at);
     }
   }
 

@@ -1,8 +1,10 @@
 import { join } from "node:path";
 import { throwIfAborted } from "../errors.js";
+import { ByteCursor } from "./cursor.js";
 import { damaged } from "./damaged.js";
-import { isPlainPath, jsonFile } from "./folder-files.js";
-import { recordAt } from "./json.js";
+import { isPlainPath } from "./folder-files.js";
+import { pickFromJson } from "./json-walk.js";
+import type { Choice } from "./picked.js";
 import type { SourceFolder } from "./reader.js";
 import { readSafetensorsHeader, type SafetensorsHeader } from "./safetensors.js";
 import { SourceFile } from "./source.js";
@@ -17,6 +19,8 @@ export interface HuggingFaceWeights {
 }
 
 const mostShards = 1000;
+const mostTensors = 400_000;
+const indexTime = 7000;
 const none: SafetensorsHeader["shapes"] = new Map();
 
 /** The weights that transformers would take: safetensors before pickles, one file before shards. */
@@ -30,7 +34,7 @@ export async function findWeights(
     const index = `${single}.index.json`;
     if (has(single)) return await readShards(folder, [single], [single], signal);
     if (has(index)) {
-      const shards = await shardsOf(folder, index);
+      const shards = await shardsOf(folder, index, signal);
       return await readShards(folder, [index, ...shards], shards, signal);
     }
   }
@@ -39,17 +43,22 @@ export async function findWeights(
     if (has(single)) return { ...unread, format: "pickle", files: [single] };
   }
   const index = "pytorch_model.bin.index.json";
-  if (has(index)) return { ...unread, format: "pickle", files: [index, ...(await shardsOf(folder, index))] };
+  if (has(index))
+    return { ...unread, format: "pickle", files: [index, ...(await shardsOf(folder, index, signal))] };
   if (has("tf_model.h5")) return { ...unread, format: "tensorflow", files: ["tf_model.h5"] };
   if (has("flax_model.msgpack")) return { ...unread, format: "flax", files: ["flax_model.msgpack"] };
   return undefined;
 }
 
 /** Names of the files that an index spreads the tensors over, all of which have to be there. */
-async function shardsOf(folder: SourceFolder, index: string): Promise<string[]> {
+async function shardsOf(
+  folder: SourceFolder,
+  index: string,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
   const path = join(folder.path, index);
   const shards = new Set<string>();
-  for (const name of Object.values(recordAt(await jsonFile(path), "weight_map"))) {
+  for (const name of await filesInIndex(path, signal)) {
     if (typeof name !== "string" || name.includes("/") || !isPlainPath(name)) {
       throw damaged(path, "It names a file that cannot be one of the model's.");
     }
@@ -62,6 +71,26 @@ async function shardsOf(folder: SourceFolder, index: string): Promise<string[]> 
     throw damaged(path, `${missing.length} of the ${shards.size} files that it names are not beside it.`);
   }
   return [...shards].sort();
+}
+
+/** The file of each tensor. The indexes of the largest models have tens of megabytes, and are picked from. */
+async function filesInIndex(path: string, signal: AbortSignal | undefined): Promise<readonly unknown[]> {
+  const file = await SourceFile.open(path);
+  try {
+    let tensors = 0;
+    const choose = (place: string): Choice => {
+      if (place === "weight_map") return "enter";
+      if (!place.startsWith("weight_map/")) return "skip";
+      tensors++;
+      if (tensors > mostTensors) throw damaged(path, `It names over ${mostTensors} tensors.`);
+      return "keep";
+    };
+    const picked = await pickFromJson(ByteCursor.ofFile(file), choose, { signal, time: indexTime });
+    if (!picked.complete) throw damaged(path, "It is larger than any model's.");
+    return [...picked.values.values()];
+  } finally {
+    await file.close();
+  }
 }
 
 async function readShards(
@@ -77,7 +106,7 @@ async function readShards(
     throwIfAborted(signal);
     const file = await SourceFile.open(join(folder.path, name));
     try {
-      const header = await readSafetensorsHeader(file);
+      const header = await readSafetensorsHeader(file, signal);
       parameters += header.parameters;
       dtype ??= header.dtype;
       // Only the heads of small models are looked at

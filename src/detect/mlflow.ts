@@ -1,5 +1,5 @@
 import { join, relative } from "node:path";
-import { parse } from "yaml";
+import { Lexer, parse } from "yaml";
 import { damaged } from "./damaged.js";
 import type { Detected } from "./detected.js";
 import { listFolder } from "./folder.js";
@@ -13,6 +13,8 @@ import { detailsOf, publicVersion, summaryOf } from "./wording.js";
 const description = "MLmodel";
 /** A signature of ten thousand columns is a megabyte. */
 const largestDescription = 2 * 1024 * 1024;
+/** An MLmodel file has some hundred; a tree of YAML takes up a thousand times the bytes of `[],[],`. */
+const mostTokens = 20_000;
 const deepest = 6;
 const mostFiles = 2000;
 
@@ -75,6 +77,10 @@ async function readMlflow(
 /** A document of a stranger: no expansion of aliases without end, and no search for keys that are there twice. */
 function parseYaml(path: string, text: string): Record<string, unknown> {
   let value: unknown;
+  let tokens = 0;
+  for (const _ of new Lexer().lex(text)) {
+    if (++tokens > mostTokens) throw damaged(path, "It has more parts than any model's description.");
+  }
   try {
     value = parse(text, { maxAliasCount: 100, uniqueKeys: false, logLevel: "silent", schema: "core" });
   } catch (error) {

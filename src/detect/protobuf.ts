@@ -14,6 +14,8 @@ const types = ["varint", "fixed64", "bytes", undefined, undefined, "fixed32"] as
 
 /** Fields of all messages of one file: a file of nothing but tiny fields must end, too. */
 const mostFields = 20_000_000;
+/** Honest graphs of a hundred thousand nodes take a part of a second. */
+const mostTime = 5000;
 const deepest = 64;
 const longestVarint = 10;
 
@@ -24,6 +26,7 @@ const longestVarint = 10;
 export class WireReader {
   readonly cursor: ByteCursor;
   readonly #signal: AbortSignal | undefined;
+  readonly #end = performance.now() + mostTime;
   #fields = 0;
   #depth = 0;
 
@@ -44,7 +47,7 @@ export class WireReader {
     while (cursor.position < end) {
       this.#fields += 1;
       if (this.#fields > mostFields) throw damaged(cursor.path, `It has over ${mostFields} fields.`);
-      if (this.#fields % 4096 === 0) throwIfAborted(this.#signal);
+      if (this.#fields % 4096 === 0) this.#look();
       if (cursor.ready < 2 * longestVarint) await cursor.ensure(2 * longestVarint);
       const key = this.#varint();
       const number = Math.floor(key / 8);
@@ -68,6 +71,12 @@ export class WireReader {
     }
     if (cursor.position !== end) throw damaged(cursor.path, "A message in it is longer than what holds it.");
     this.#depth -= 1;
+  }
+
+  #look(): void {
+    throwIfAborted(this.#signal);
+    if (performance.now() > this.#end)
+      throw damaged(this.cursor.path, "It has more fields than can be read in time.");
   }
 
   /** The content of a length-delimited field. */

@@ -11,6 +11,8 @@ import { isZip, type ZipArchive, zipOf } from "./zip.js";
 
 /** The tree of a large pipeline is some megabytes. JSON of this size is parsed into some hundred. */
 const mostSchema = 12 * 1024 * 1024;
+/** Each takes far more memory than its bytes; a node of skops has about 150 bytes. */
+const mostNodes = 400_000;
 /** Labels and names are small arrays; others are not read. */
 const mostArray = 1024 * 1024;
 
@@ -24,7 +26,10 @@ export const skops: FileReader = {
     const size = zip.sizeOf("schema.json") ?? 0;
     if (size > mostSchema)
       throw damaged(file.path, `Its schema.json has ${size} bytes, more than any model needs.`);
-    const tree = parseJson(await zip.read("schema.json", mostSchema));
+    const text = await zip.read("schema.json", mostSchema);
+    if (openingBrackets(text) > mostNodes)
+      throw damaged(file.path, `Its schema.json has over ${mostNodes} values.`);
+    const tree = parseJson(text);
     if (!isRecord(tree) || typeof tree.__loader__ !== "string" || typeof tree.__class__ !== "string") {
       return undefined; // of another program
     }
@@ -32,6 +37,12 @@ export const skops: FileReader = {
     return describe(file, tree, arrays);
   },
 };
+
+function openingBrackets(text: Buffer): number {
+  let count = 0;
+  for (const byte of text) if (byte === 0x5b || byte === 0x7b) count += 1;
+  return count;
+}
 
 type Node = Record<string, unknown>;
 type Arrays = ReadonlyMap<string, readonly (string | number | boolean)[]>;

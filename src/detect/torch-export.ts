@@ -1,13 +1,16 @@
 import { damaged } from "./damaged.js";
 import type { DataType, Detected, ModelField } from "./detected.js";
-import { isRecord, listAt, numberAt, parseJson, recordAt, textAt } from "./json.js";
+import { isRecord, listAt, numberAt, recordAt, textAt } from "./json.js";
+import { pickFromJson } from "./json-walk.js";
 import { oneLine } from "./one-line.js";
+import { type Choose, choose, type Picked } from "./picked.js";
 import type { SourceFile } from "./source.js";
 import { detailsOf, publicVersion, shortCount, summaryOf } from "./wording.js";
 import type { ZipArchive } from "./zip.js";
 
-/** The graph as JSON: about a kilobyte for each operation. */
-const largestGraph = 24 * 1024 * 1024;
+/** The graph as JSON has about a kilobyte for each operation: only what is asked for is kept. */
+const largestGraph = 256 * 1024 * 1024;
+const time = 4000;
 const mostFields = 10_000;
 const mostDimensions = 64;
 
@@ -34,13 +37,20 @@ export function exportedProgramIn(zip: ZipArchive): string | undefined {
   return zip.names.find((name) => /^([^/]+\/)?serialized_exported_program\.json$/.test(name));
 }
 
-export async function describeExport(file: SourceFile, zip: ZipArchive, entry: string): Promise<Detected> {
-  const program = parseJson(await zip.read(entry, largestGraph));
-  if (!isRecord(program)) throw damaged(file.path, `Its ${oneLine(entry, 80)} is not a JSON object.`);
-  const module = recordAt(program, "graph_module");
-  const signature = recordAt(module, "signature");
-  const tensors = recordAt(recordAt(module, "graph"), "tensor_values");
-  const ranges = recordAt(program, "range_constraints");
+export async function describeExport(
+  file: SourceFile,
+  zip: ZipArchive,
+  entry: string,
+  signal: AbortSignal | undefined,
+): Promise<Detected> {
+  const pick = (choice: Choose) =>
+    zip.cursor(entry, largestGraph, (cursor) => pickFromJson(cursor, choice, { signal, time }));
+  const program = await pick(
+    choose(["graph_module/signature", "range_constraints", "schema_version", "torch_version"]),
+  );
+  const signature = program.values.get("graph_module/signature");
+  const tensors = await tensorsOf(signature, pick);
+  const ranges = program.values.get("range_constraints");
   const field = (spec: unknown, key: string, at: number) =>
     fieldOf(recordAt(spec, key), tensors, ranges, key, at);
   const inputSpecs = listAt(signature, "input_specs");
@@ -52,8 +62,8 @@ export async function describeExport(file: SourceFile, zip: ZipArchive, entry: s
     specs.filter((spec) => isRecord(spec) && key in spec);
   const inputs = specsOf(inputSpecs, "user_input").map((spec, at) => field(spec, "user_input", at));
   const outputs = specsOf(outputSpecs, "user_output").map((spec, at) => field(spec, "user_output", at));
-  const version = textAt(program, "torch_version");
-  const schema = recordAt(program, "schema_version");
+  const version = program.text("torch_version");
+  const schema = program.values.get("schema_version");
   const parameters = specsOf(inputSpecs, "parameter").reduce<number>((sum, spec) => {
     const name = textAt(recordAt(recordAt(spec, "parameter"), "arg"), "name") ?? "";
     const sizes = sizesOf(recordAt(tensors, name), ranges) ?? [];
@@ -85,12 +95,33 @@ export async function describeExport(file: SourceFile, zip: ZipArchive, entry: s
     warnings: warnings.slice(0, 5),
     details: detailsOf({
       torchVersion: version,
-      schema: numberAt(schema, "major") === undefined ? undefined : `${schema.major}.${schema.minor}`,
+      schema: numberAt(schema, "major")?.toString(),
       parameters: parameters || undefined,
       entry,
-      symbols: Object.keys(ranges).length > 0 ? rangeLines(ranges) : undefined,
+      symbols: isRecord(ranges) && Object.keys(ranges).length > 0 ? rangeLines(ranges) : undefined,
     }),
   };
+}
+
+/** The values that the signature names, of all that the graph computes: these stand before it in the file. */
+async function tensorsOf(
+  signature: unknown,
+  pick: (choice: Choose) => Promise<Picked>,
+): Promise<Record<string, unknown>> {
+  const specs = [...listAt(signature, "input_specs"), ...listAt(signature, "output_specs")].filter(isRecord);
+  const names = new Set(
+    specs
+      .flatMap((spec) => Object.values(spec))
+      .map((one) => recordAt(one, "arg"))
+      .map((argument) => textAt(argument, "name") ?? textAt(recordAt(argument, "as_tensor"), "name")),
+  );
+  const place = "graph_module/graph/tensor_values";
+  const leading = choose([place]);
+  const picked = await pick((path) => {
+    if (!path.startsWith(`${place}/`)) return path === place ? "enter" : leading(path);
+    return names.has(path.slice(place.length + 1)) ? "keep" : "skip";
+  });
+  return Object.fromEntries([...picked.values].map(([path, value]) => [path.slice(place.length + 1), value]));
 }
 
 /** `s97: 1 to 1024`: what the free sizes may be. */
@@ -112,7 +143,7 @@ function columnsOf(inputs: readonly ModelField[]): Detected["features"] {
 function fieldOf(
   spec: Readonly<Record<string, unknown>>,
   tensors: Readonly<Record<string, unknown>>,
-  ranges: Readonly<Record<string, unknown>>,
+  ranges: unknown,
   key: string,
   at: number,
 ): ModelField {
@@ -139,7 +170,7 @@ function scalarOf(argument: Readonly<Record<string, unknown>>): DataType {
 /** A size is a number, or an expression over symbols; a symbol that can be one thing only is that number. */
 function sizesOf(
   tensor: Readonly<Record<string, unknown>>,
-  ranges: Readonly<Record<string, unknown>>,
+  ranges: unknown,
 ): (number | string | null)[] | undefined {
   const sizes = listAt(tensor, "sizes");
   if (!Array.isArray(tensor.sizes) || sizes.length > mostDimensions) return undefined;

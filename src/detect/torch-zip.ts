@@ -15,7 +15,7 @@ export const torchZip: FileReader = {
   async read(file, signal) {
     const zip = await zipOf(file, signal);
     const program = exportedProgramIn(zip);
-    if (program !== undefined) return await describeExport(file, zip, program);
+    if (program !== undefined) return await describeExport(file, zip, program, signal);
     const root = rootIn(zip);
     if (root === undefined) return undefined;
     if (zip.has(`${root}constants.pkl`)) return await describeTorchScript(file, zip, root, signal);
