@@ -24,7 +24,7 @@ export function projectClients(facts: ServiceFacts): WrittenFile[] {
 
 /** A graph that is served without code is all that there is to know; what a class takes is known when it runs. */
 function serviceOf({ name, model, written }: ServiceFacts): ServiceDescription {
-  const hasCode = written.some(({ path }) => path === "model.py");
+  const hasCode = written.some(({ path }) => path === "model.py" || path === "model.ts");
   if (model?.kind !== "onnx" || hasCode || model.inputs.length === 0 || model.outputs.length === 0)
     return unknownService(name, firstVersion);
   return describeGraph({ name, version: firstVersion, inputs: model.inputs, outputs: model.outputs });
