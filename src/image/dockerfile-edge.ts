@@ -23,10 +23,14 @@ const trimBase = [
   "find /usr/share/doc -type f ! -name copyright -delete",
   "find /usr/share/doc -type l -delete",
   "for lib in /usr/local/lib/python3.* /usr/lib/python3.*; do rm -rf $lib/ensurepip $lib/idlelib $lib/tkinter $lib/turtledemo $lib/lib2to3 $lib/pydoc_data $lib/test $lib/site-packages/pip* $lib/site-packages/setuptools* $lib/site-packages/wheel* $lib/config-3.*; done",
-  "rm -rf /usr/lib/python3/dist-packages/pip* /usr/lib/python3/dist-packages/setuptools* /usr/lib/python3/dist-packages/wheel* /usr/share/python-wheels /usr/local/include /usr/include",
+  "rm -rf /usr/lib/python3/dist-packages/pip* /usr/lib/python3/dist-packages/setuptools* /usr/lib/python3/dist-packages/wheel* /usr/lib/python3/dist-packages/pkg_resources* /usr/lib/python3/dist-packages/*distutils* /usr/share/python-wheels /usr/local/include /usr/include",
   // Python's own bytecode stays: each health check would compile it again. Nobody runs it with -O.
-  "find /usr/lib/python3* /usr/local/lib/python3* -name '*.opt-?.pyc' -delete 2>/dev/null; true",
-].join(" && \\\n    ");
+  "(find /usr/lib/python3* /usr/local/lib/python3* -name '*.opt-?.pyc' -delete 2>/dev/null || true)",
+];
+
+/** Perl's modules and the C library's character sets: Python uses neither, but what the user has asked for may. */
+const trimUnused =
+  "rm -rf /usr/share/perl /usr/share/perl5 /usr/lib/*-linux-gnu/perl /usr/lib/*-linux-gnu/perl5 /usr/lib/*-linux-gnu/gconv";
 
 /**
  * A layer keeps what a later one deletes, so that the last stage starts from nothing and takes over the files that are
@@ -36,13 +40,15 @@ export function edgeStages(
   base: string,
   content: readonly DockerfileStep[],
   settings: readonly DockerfileStep[],
+  hasSystemPackages: boolean,
 ): DockerfileStage[] {
+  const trim = [...trimBase, ...(hasSystemPackages ? [] : [trimUnused])].join(" && \\\n    ");
   return [
     {
       steps: [
         { instruction: `FROM ${base} AS whole` },
         ...content,
-        { title: "Trim the base", instruction: trimBase },
+        { title: "Trim the base", instruction: trim },
       ],
     },
     {

@@ -51,7 +51,8 @@ export function dockerfileStages(input: DockerfileInput): readonly DockerfileSta
   const stages = [...first, { steps: dependencySteps(input) }];
   const content = contentSteps(input);
   const settings = settingSteps(input);
-  if (input.profile === "edge") return [...stages, ...edgeStages(input.base, content, settings)];
+  if (input.profile === "edge")
+    return [...stages, ...edgeStages(input.base, content, settings, input.systemPackages.length > 0)];
   return [...stages, { steps: [{ instruction: `FROM ${input.base}` }, ...content, ...settings] }];
 }
 

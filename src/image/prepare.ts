@@ -78,7 +78,8 @@ export async function prepareBuild(options: BuildOptions): Promise<Prepared> {
     }),
   ]);
   const platform = onePlatform(config.image.platforms, options.platform);
-  const decision = await baseOf(project, requirements, { env, indexUrl: options.indexUrl, platform });
+  const chosen = await baseOf(project, requirements, { env, indexUrl: options.indexUrl, platform });
+  const decision = { ...chosen, notes: [...chosen.notes, ...graphNotes(project, content)] };
   const digests = await openDigests(env);
   const keptCa = config.image.keep_ca_certs ? settings.ca : undefined;
   if (config.image.keep_ca_certs && !keptCa) {
@@ -114,6 +115,21 @@ export async function prepareBuild(options: BuildOptions): Promise<Prepared> {
       now: new Date(),
     },
   };
+}
+
+const largeGraph = 20_000_000;
+
+/** The smallest image is soon smaller than its weights. */
+function graphNotes({ config }: Project, { model }: PlanInput["content"]): string[] {
+  if (config.image.profile !== "edge") return [];
+  return model.files
+    .filter(
+      ({ path, size }) => path.endsWith(".onnx") && size > largeGraph && !/int8|quant|uint8/i.test(path),
+    )
+    .map(
+      ({ path, size }) =>
+        `${path} has ${Math.round(size / 1e6)} MB: with int8 weights about a quarter of that, if they are of 32 bits now (onnxruntime.quantization.quantize_dynamic).`,
+    );
 }
 
 /** The base of a project as its files and this machine's settings have it. Throws UserError `incompatible`. */

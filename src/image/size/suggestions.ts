@@ -144,7 +144,7 @@ function sameLibraries({ libraries }: SuggestionInput): Suggestion[] {
   const groups = new Map<string, { owners: string[]; size: number }>();
   for (const { name, size, owner } of libraries) {
     // Wheels put a digest into the names of what they bring.
-    const key = `${name.replace(/-[0-9a-f]{8}(?=[.-])/, "").replace(/\.so.*$/, "")} ${size}`;
+    const key = `${name.replace(/-[0-9a-f]{8}(?=[.-])/g, "").replace(/\.so.*$/, "")} ${size}`;
     const group = groups.get(key) ?? { owners: [], size };
     group.owners.push(owner.replace(/\.libs$/, ""));
     groups.set(key, group);

@@ -26,8 +26,9 @@ RUN rm -rf /usr/share/man /usr/share/info /usr/share/locale /usr/share/lintian /
     find /usr/share/doc -type f ! -name copyright -delete && \
     find /usr/share/doc -type l -delete && \
     for lib in /usr/local/lib/python3.* /usr/lib/python3.*; do rm -rf $lib/ensurepip $lib/idlelib $lib/tkinter $lib/turtledemo $lib/lib2to3 $lib/pydoc_data $lib/test $lib/site-packages/pip* $lib/site-packages/setuptools* $lib/site-packages/wheel* $lib/config-3.*; done && \
-    rm -rf /usr/lib/python3/dist-packages/pip* /usr/lib/python3/dist-packages/setuptools* /usr/lib/python3/dist-packages/wheel* /usr/share/python-wheels /usr/local/include /usr/include && \
-    find /usr/lib/python3* /usr/local/lib/python3* -name '*.opt-?.pyc' -delete 2>/dev/null; true
+    rm -rf /usr/lib/python3/dist-packages/pip* /usr/lib/python3/dist-packages/setuptools* /usr/lib/python3/dist-packages/wheel* /usr/lib/python3/dist-packages/pkg_resources* /usr/lib/python3/dist-packages/*distutils* /usr/share/python-wheels /usr/local/include /usr/include && \
+    (find /usr/lib/python3* /usr/local/lib/python3* -name '*.opt-?.pyc' -delete 2>/dev/null || true) && \
+    rm -rf /usr/share/perl /usr/share/perl5 /usr/lib/*-linux-gnu/perl /usr/lib/*-linux-gnu/perl5 /usr/lib/*-linux-gnu/gconv
 
 FROM scratch
 COPY --from=whole / /
