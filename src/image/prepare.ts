@@ -69,6 +69,7 @@ export async function prepareBuild(options: BuildOptions): Promise<Prepared> {
       env,
       caCerts: config.image.ca_certs,
       indexUrl: options.indexUrl,
+      runtime: config.runtime,
       hostNetwork: options.network === "host",
     }),
   ]);
