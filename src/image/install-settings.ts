@@ -20,6 +20,8 @@ export interface InstallOptions {
   env: NodeJS.ProcessEnv;
   /** `--ca-cert` or `image.ca_certs`; a project path or an absolute one. */
   caCerts: string | null;
+  /** Which installer is told; pip, and apt, unless it is npm's. */
+  runtime?: "python" | "node";
   /** `--index-url`. */
   indexUrl: string | undefined;
   /** The build shares this machine's network, so loopback addresses mean the same there. */
@@ -34,9 +36,8 @@ const indexVariables = [
   "PIP_TRUSTED_HOST",
   "PIP_DEFAULT_TIMEOUT",
   "PIP_RETRIES",
-  "NPM_CONFIG_REGISTRY",
-  "npm_config_registry",
 ];
+const registryVariables = ["NPM_CONFIG_REGISTRY", "npm_config_registry"];
 
 export async function readInstallSettings(options: InstallOptions): Promise<InstallSettings> {
   const { env } = options;
@@ -44,13 +45,14 @@ export async function readInstallSettings(options: InstallOptions): Promise<Inst
   const warnings: { message: string; hint?: string }[] = [];
   const exports = new Map<string, string>();
 
-  for (const name of indexVariables) if (env[name]) exports.set(name, env[name]);
-  // Each image has one installer: the other one's variable says nothing there.
-  if (options.indexUrl)
-    for (const name of ["PIP_INDEX_URL", "npm_config_registry"]) exports.set(name, options.indexUrl);
-  const index = exports.get("PIP_INDEX_URL");
-  if (index)
-    notes.push(`Packages come from ${hostOf(index)} (${options.indexUrl ? "--index-url" : "PIP_INDEX_URL"})`);
+  const isNode = options.runtime === "node";
+  const index = isNode ? "npm_config_registry" : "PIP_INDEX_URL";
+  const named = (isNode ? registryVariables : indexVariables).filter((name) => env[name]);
+  for (const name of named) exports.set(name, env[name] ?? "");
+  if (options.indexUrl) exports.set(index, options.indexUrl);
+  const chosen = exports.get(index) ?? (isNode ? env.NPM_CONFIG_REGISTRY : undefined);
+  const source = options.indexUrl ? "--index-url" : isNode ? named[0] : index;
+  if (chosen) notes.push(`Packages come from ${hostOf(chosen)} (${source})`);
 
   for (const name of proxyVariables) {
     const value = env[name] || env[name.toLowerCase()];

@@ -74,6 +74,7 @@ export async function prepareBuild(options: BuildOptions): Promise<Prepared> {
       env,
       caCerts: config.image.ca_certs,
       indexUrl: options.indexUrl,
+      runtime: config.runtime,
       hostNetwork: options.network === "host",
     }),
   ]);
