@@ -1,4 +1,4 @@
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { throwIfAborted, UserError } from "../errors.js";
 import { catboost } from "./catboost.js";
 import type { Detected } from "./detected.js";
@@ -36,7 +36,8 @@ const fileReaders: readonly FileReader[] = [
 ];
 
 const folderReaders: readonly FolderReader[] = [
-  mlflow(async (path, signal) => (await detectAt(path, signal))[0]),
+  // What it holds is of another format: folders within folders would be read again and again
+  mlflow(async (path, signal) => (await detectAt(path, signal, [savedModel, huggingFace]))[0]),
   savedModel,
   huggingFace,
 ];
@@ -68,11 +69,30 @@ export async function detectModel(
   return { found: await detectAt(resolve(path), signal) };
 }
 
-async function detectAt(path: string, signal: AbortSignal | undefined): Promise<Detected[]> {
+async function detectAt(
+  path: string,
+  signal: AbortSignal | undefined,
+  readers = folderReaders,
+): Promise<Detected[]> {
   const stats = await statOf(path);
-  if (stats.isDirectory()) return await detectFolder(path, signal);
-  const detected = await detectFile(path, signal);
+  if (stats.isDirectory()) return await detectFolder(path, signal, readers);
+  const whole = partOfFolder.test(basename(path)) ? await folderOf(path, signal, readers) : undefined;
+  const detected = whole ?? (await detectFile(path, signal));
   return detected ? [detected] : [];
+}
+
+/** Names that a file has only as a part of a model that is a folder. */
+const partOfFolder =
+  /^(MLmodel|saved_model\.pb|config\.json|modules\.json|model\.safetensors|model\.safetensors\.index\.json|pytorch_model\.bin)$/;
+
+/** Whoever gives `saved_model.pb` or the `model.safetensors` beside a `config.json` means the folder. */
+async function folderOf(
+  path: string,
+  signal: AbortSignal | undefined,
+  readers: readonly FolderReader[],
+): Promise<Detected | undefined> {
+  const detected = await readFolder(await listFolder(dirname(path), signal), signal, readers);
+  return detected?.files.includes(path) ? detected : undefined;
 }
 
 async function detectFile(path: string, signal: AbortSignal | undefined): Promise<Detected | undefined> {
@@ -89,7 +109,11 @@ async function detectFile(path: string, signal: AbortSignal | undefined): Promis
   }
 }
 
-async function detectFolder(root: string, signal: AbortSignal | undefined): Promise<Detected[]> {
+async function detectFolder(
+  root: string,
+  signal: AbortSignal | undefined,
+  readers: readonly FolderReader[],
+): Promise<Detected[]> {
   const found: Detected[] = [];
   let firstFailure: UserError | undefined;
   let files = 0;
@@ -118,7 +142,7 @@ async function detectFolder(root: string, signal: AbortSignal | undefined): Prom
       if (isCut) return;
       const folder = await listFolder(path, signal);
       // The weights in a broken folder of a known format are no model of their own
-      if (await attempt(() => readFolder(folder, signal))) continue;
+      if (await attempt(() => readFolder(folder, signal, readers))) continue;
       for (const name of folder.files) {
         files += 1;
         if (files > mostFiles || performance.now() > end) isCut = true;
@@ -140,8 +164,9 @@ async function detectFolder(root: string, signal: AbortSignal | undefined): Prom
 async function readFolder(
   folder: SourceFolder,
   signal: AbortSignal | undefined,
+  readers: readonly FolderReader[],
 ): Promise<Detected | undefined> {
-  for (const reader of folderReaders) {
+  for (const reader of readers) {
     throwIfAborted(signal);
     const detected = reader.recognises(folder) ? await reader.read(folder, signal) : undefined;
     if (detected) return detected;

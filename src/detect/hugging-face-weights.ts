@@ -8,6 +8,9 @@ import type { Choice } from "./picked.js";
 import type { SourceFolder } from "./reader.js";
 import { readSafetensorsHeader, type SafetensorsHeader } from "./safetensors.js";
 import { SourceFile } from "./source.js";
+import { torchLegacy } from "./torch-legacy.js";
+import { doNotLoad } from "./torch-pickle.js";
+import { torchZip } from "./torch-zip.js";
 
 export interface HuggingFaceWeights {
   /** Names in the folder. */
@@ -16,11 +19,15 @@ export interface HuggingFaceWeights {
   parameters: number | undefined;
   dtype: string | undefined;
   shapes: SafetensorsHeader["shapes"];
+  /** What loading a pickle among them would do that no model needs. */
+  harm: readonly string[];
 }
 
 const mostShards = 1000;
 const mostTensors = 400_000;
-const indexTime = 7000;
+/** Milliseconds, for the index and for all headers together. */
+const indexTime = 4000;
+const headersTime = 4000;
 const none: SafetensorsHeader["shapes"] = new Map();
 
 /** The weights that transformers would take: safetensors before pickles, one file before shards. */
@@ -38,13 +45,18 @@ export async function findWeights(
       return await readShards(folder, [index, ...shards], shards, signal);
     }
   }
-  const unread = { parameters: undefined, dtype: undefined, shapes: none };
+  const unread = { parameters: undefined, dtype: undefined, shapes: none, harm: [] };
   for (const single of ["pytorch_model.bin", "adapter_model.bin"]) {
-    if (has(single)) return { ...unread, format: "pickle", files: [single] };
+    if (has(single)) {
+      return { ...unread, format: "pickle", files: [single], harm: await harmIn(folder, [single], signal) };
+    }
   }
   const index = "pytorch_model.bin.index.json";
-  if (has(index))
-    return { ...unread, format: "pickle", files: [index, ...(await shardsOf(folder, index, signal))] };
+  if (has(index)) {
+    const shards = await shardsOf(folder, index, signal);
+    const harm = await harmIn(folder, shards, signal);
+    return { ...unread, format: "pickle", files: [index, ...shards], harm };
+  }
   if (has("tf_model.h5")) return { ...unread, format: "tensorflow", files: ["tf_model.h5"] };
   if (has("flax_model.msgpack")) return { ...unread, format: "flax", files: ["flax_model.msgpack"] };
   return undefined;
@@ -58,7 +70,7 @@ async function shardsOf(
 ): Promise<string[]> {
   const path = join(folder.path, index);
   const shards = new Set<string>();
-  for (const name of await filesInIndex(path, signal)) {
+  for (const name of await filesInIndex(path, folder.files, signal)) {
     if (typeof name !== "string" || name.includes("/") || !isPlainPath(name)) {
       throw damaged(path, "It names a file that cannot be one of the model's.");
     }
@@ -73,8 +85,14 @@ async function shardsOf(
   return [...shards].sort();
 }
 
+const usualShard = /^(model|adapter_model|pytorch_model)-\d{5}-of-\d{5}\.(safetensors|bin)$/;
+
 /** The file of each tensor. The indexes of the largest models have tens of megabytes, and are picked from. */
-async function filesInIndex(path: string, signal: AbortSignal | undefined): Promise<readonly unknown[]> {
+async function filesInIndex(
+  path: string,
+  beside: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<readonly unknown[]> {
   const file = await SourceFile.open(path);
   try {
     let tensors = 0;
@@ -86,8 +104,9 @@ async function filesInIndex(path: string, signal: AbortSignal | undefined): Prom
       return "keep";
     };
     const picked = await pickFromJson(ByteCursor.ofFile(file), choose, { signal, time: indexTime });
-    if (!picked.complete) throw damaged(path, "It is larger than any model's.");
-    return [...picked.values.values()];
+    const names = [...picked.values.values()];
+    // On a busy machine the largest indexes take too long: their shards have the names that all have
+    return picked.complete ? names : [...names, ...beside.filter((name) => usualShard.test(name))];
   } finally {
     await file.close();
   }
@@ -99,14 +118,19 @@ async function readShards(
   shards: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<HuggingFaceWeights> {
-  let parameters = 0;
+  let parameters: number | undefined = 0;
   let dtype: string | undefined;
   let shapes: SafetensorsHeader["shapes"] = none;
+  const end = performance.now() + headersTime;
   for (const name of shards) {
     throwIfAborted(signal);
+    if (performance.now() > end) {
+      parameters = undefined; // of the rest, nothing is known
+      break;
+    }
     const file = await SourceFile.open(join(folder.path, name));
     try {
-      const header = await readSafetensorsHeader(file, signal);
+      const header = await readSafetensorsHeader(file, signal, headersTime);
       parameters += header.parameters;
       dtype ??= header.dtype;
       // Only the heads of small models are looked at
@@ -115,5 +139,29 @@ async function readShards(
       await file.close();
     }
   }
-  return { files, format: "safetensors", parameters, dtype, shapes };
+  return { files, format: "safetensors", parameters, dtype, shapes, harm: [] };
+}
+
+const timeForPickles = 2000;
+
+async function harmIn(
+  folder: SourceFolder,
+  names: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const harm = new Set<string>();
+  const end = performance.now() + timeForPickles;
+  for (const name of names) {
+    if (performance.now() > end) break;
+    const file = await SourceFile.open(join(folder.path, name));
+    try {
+      for (const reader of [torchZip, torchLegacy]) {
+        const read = reader.recognises(file) ? await reader.read(file, signal) : undefined;
+        for (const text of read?.warnings ?? []) if (text.endsWith(doNotLoad)) harm.add(text);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+  return [...harm];
 }

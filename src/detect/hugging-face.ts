@@ -61,9 +61,11 @@ async function readHuggingFace(
         (remoteCode.length > 0 && name.endsWith(".py")),
     ),
   ].sort((a, b) => Number(b === "config.json") - Number(a === "config.json"));
-  const files = [...new Set([...names.map((name) => `${inside}${name}`), ...(sentence?.files ?? [])])].map(
-    (name) => join(folder.path, name),
-  );
+  const own = names.map((name) => `${inside}${name}`);
+  const others = sentence?.files ?? [];
+  // What the model is loaded by stands in its own folder, and comes first
+  const ordered = inside === "" ? [...own, ...others] : [...others, ...own];
+  const files = [...new Set(ordered)].map((name) => join(folder.path, name));
   await requireInside(folder.path, files);
   return describe(parts, await chatTemplateOf(base, parts.tokenizer), remoteCode, files);
 }
@@ -128,7 +130,7 @@ function describe(
   const version = textAt(config, "transformers_version");
   const dimension = sentence?.dimension ?? hiddenSize;
 
-  const warnings: string[] = [];
+  const warnings: string[] = weights.harm.map((text) => `${weights.files.at(-1)}: ${text}`);
   if (remoteCode.length > 0) {
     warnings.push(
       "The model brings its own Python code (auto_map), which runs only with trust_remote_code: read it before you allow it.",

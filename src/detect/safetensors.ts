@@ -12,7 +12,8 @@ import { detailsOf, shortCount, summaryOf } from "./wording.js";
 /** As the library itself has it. */
 const maxHeader = 100_000_000;
 const mostTensors = 100_000;
-const time = 7000;
+/** Milliseconds. */
+const usualTime = 5000;
 
 /** Bits of an element. */
 const dtypes: Readonly<Record<string, { bits: number; name: DataType }>> = {
@@ -53,6 +54,7 @@ export const safetensors: FileReader = {
 export async function readSafetensorsHeader(
   file: SourceFile,
   signal: AbortSignal | undefined,
+  time = usualTime,
 ): Promise<SafetensorsHeader> {
   const start = await file.bytes(0, 8);
   if (start.length < 8) throw damaged(file.path, "It ends before its header.");

@@ -15,7 +15,7 @@ export const torchLegacy: FileReader = {
   async read(file, signal) {
     const cursor = ByteCursor.ofFile(file);
     for (let at = 0; at < beforeTheObject; at++) await walkPickle(cursor, { signal, time: 1000 });
-    const contents = await walkPickle(cursor, { signal, time: 5000 });
+    const contents = await walkPickle(cursor, { signal, time: 4000 });
     const described = describeTorchPickle(file.path, contents, "legacy");
     if (contents.complete) {
       const keys = await walkPickle(cursor, { signal, time: 1000 });

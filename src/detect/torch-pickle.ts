@@ -21,6 +21,9 @@ import {
 } from "./torch-tensors.js";
 import { detailsOf, shortCount, summaryOf } from "./wording.js";
 
+/** Ends a warning of what no model does. */
+export const doNotLoad = "do not load it.";
+
 /** Keys under which training scripts keep the state dict, the usual ones first. */
 const usualKeys = ["model_state_dict", "state_dict", "model", "net", "module", "ema", "weights", "params"];
 
@@ -126,14 +129,14 @@ function classNameOf(value: PickleObject): string | undefined {
 }
 
 function warningsOf(contents: PickleContents, content: Content, form: "zip" | "legacy"): string[] {
-  const { harmful, unusual } = sortGlobals(contents.globals);
+  const { harmful, foreign, unusual } = sortGlobals(contents.globals);
   const list = (names: readonly string[]) => names.map((name) => oneLine(name, 80)).join(", ");
   const warnings: string[] = [];
   if (harmful.length > 0) {
-    warnings.push(`Loading it would reach ${list(harmful)}, which no model needs: do not load it.`);
+    warnings.push(`Loading it would reach ${list(harmful)}, which no model needs: ${doNotLoad}`);
   }
   if (contents.unknownGlobals) {
-    warnings.push("It hides the names of what it imports: do not load it unless you know why.");
+    warnings.push(`It hides the names of what it imports: ${doNotLoad}`);
   }
   if (content.kind === "torch-state-dict") {
     warnings.push(
@@ -148,8 +151,9 @@ function warningsOf(contents: PickleContents, content: Content, form: "zip" | "l
       "The pickled module needs the very code of its class: TorchScript or torch.export (.pt2) need none.",
     );
   }
-  if (unusual.length > 0)
-    warnings.push(`Loading it imports ${list(unusual)}: this code has to be in the project.`);
+  if (unusual.length > 0) warnings.push(`Loading it also takes these functions: ${list(unusual)}.`);
+  if (foreign.length > 0)
+    warnings.push(`Loading it imports ${list(foreign)}: this code has to be in the project.`);
   if (form === "legacy") warnings.push("The file has the form from before PyTorch 1.6: save it again.");
   if (!contents.complete) warnings.push("It is so large that only a part of it was looked at.");
   return warnings;

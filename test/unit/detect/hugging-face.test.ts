@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { detectModel } from "../../../src/detect/detect.js";
 import { copyOf, detected, fixture } from "./fixture.js";
+import { zipBytes } from "./hostile/zip-bytes.js";
 
 function changeJson(path: string, change: (value: Record<string, unknown>) => void): void {
   const value = JSON.parse(readFileSync(path, "utf8"));
@@ -129,6 +130,45 @@ describe("Hugging Face folder", () => {
     const model = await detected(folder);
     expect(model.warnings[0]).toContain("weights are a pickle");
     expect(model.files).toContain("pytorch_model.bin");
+  });
+
+  test("what a pickle among the weights would do is said first", async () => {
+    const folder = copyOf("hugging-face/text-classification");
+    rmSync(join(folder, "model.safetensors"));
+    const pickle = Buffer.from("\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R.", "latin1");
+    writeFileSync(join(folder, "pytorch_model.bin"), zipBytes([{ name: "model/data.pkl", content: pickle }]));
+    expect((await detected(folder)).warnings[0]).toBe(
+      "pytorch_model.bin: Loading it would reach os.system, which no model needs: do not load it.",
+    );
+  });
+
+  test("older sentence-transformers keep the transformer in a folder of its own", async () => {
+    const folder = copyOf("hugging-face/sentence-transformers");
+    const inner = join(folder, "0_Transformer");
+    await mkdir(inner);
+    for (const name of ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]) {
+      renameSync(join(folder, name), join(inner, name));
+    }
+    const modules = join(folder, "modules.json");
+    const stated = JSON.parse(readFileSync(modules, "utf8"));
+    stated[0].path = "0_Transformer";
+    writeFileSync(modules, JSON.stringify(stated));
+    writeFileSync(
+      join(folder, "1_Pooling", "config.json"),
+      '{"word_embedding_dimension": 8, "pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}',
+    );
+    const model = await detected(folder);
+    expect(model).toMatchObject({
+      architecture: "BertModel",
+      details: { pooling: "cls", embeddingDimension: 8 },
+    });
+    expect(model.files[0]).toBe("modules.json");
+    expect(model.files).toContain("0_Transformer/model.safetensors");
+  });
+
+  test.each(["config.json", "model.safetensors"])("%s alone stands for its folder", async (name) => {
+    const { found } = await detectModel(fixture(`hugging-face/text-classification/${name}`));
+    expect(found).toMatchObject([{ kind: "hugging-face", task: "text-classification" }]);
   });
 
   test("a link out of the folder is refused: the project would carry what it leads to", async () => {

@@ -29,6 +29,11 @@ describe("SavedModel", () => {
     });
   });
 
+  test("saved_model.pb alone stands for its folder", async () => {
+    const { found } = await detectModel(fixture("tensorflow/saved-model/saved_model.pb"));
+    expect(found).toMatchObject([{ kind: "saved-model", files: { length: 4 } }]);
+  });
+
   test("variables without their index are said to be missing", async () => {
     const folder = copyOf("tensorflow/saved-model");
     rmSync(join(folder, "variables", "variables.index"));
