@@ -7,6 +7,7 @@ import { ALREADY, SetupError, say, step } from "../setup/say.mjs";
 import { run } from "../setup/shell.mjs";
 import { root, statePath } from "../setup/state.mjs";
 import { runQuietly, withReports } from "./quiet.mjs";
+import { callWithExample } from "./serve.mjs";
 
 /** The runtime and the templates, or the templates alone whose packages are too large for every day. */
 export async function runPytest(env, { large = false } = {}) {
@@ -54,7 +55,7 @@ async function templates(folder, env, { large }) {
   const names = readdirSync(home).filter((name) => existsSync(join(home, name, "template.yaml")));
   const projects = [];
   for (const name of names) {
-    const model = join(home, name, "model");
+    const model = modelsOf[name] ? join(root, modelsOf[name]) : join(home, name, "model");
     const from = existsSync(model) ? [["--from", model]] : [];
     for (const given of [[], ...from]) {
       const cwd = join(folder, given.length === 0 ? name : `${name}-from`);
@@ -67,11 +68,15 @@ async function templates(folder, env, { large }) {
         venv: `template ${name}`,
         cwd,
         requirements: files.filter(existsSync),
+        served: true,
       });
     }
   }
   return projects;
 }
+
+/** Where the template's own model is none that it would be given: it brings ONNX, and is made for Hugging Face's folders. */
+const modelsOf = { "image-classification": "test/fixtures/models/hugging-face/image-classification" };
 
 /** Whether its packages are gigabytes. */
 function isLarge(project) {
@@ -80,8 +85,9 @@ function isLarge(project) {
   return existsSync(requirements) && names.test(readFileSync(requirements, "utf8"));
 }
 
-async function runProject({ name, venv: shared, cwd, requirements, options = [] }, python, folder, env) {
-  const venv = await virtualenv(shared ?? name, python, requirements);
+async function runProject(project, python, folder, env) {
+  const { name, venv: shared, cwd, requirements, served = false, options = [] } = project;
+  const venv = await virtualenv(shared ?? name, python, requirements, served);
   const report = join(folder, `${name.replaceAll(/[ -]+/g, "-")}.xml`);
   // The tree stays as it was: no caches beside the sources.
   const quiet = ["-q", "-p", "no:cacheprovider", `--junitxml=${report}`, ...options];
@@ -92,6 +98,12 @@ async function runProject({ name, venv: shared, cwd, requirements, options = [] 
   });
   const result = count(existsSync(report) ? readFileSync(report, "utf8") : "");
   if (code !== 0 && result.failed === 0) result.failed = 1; // pytest 5: no tests; others: it did not come that far
+  if (served) {
+    // A service that answers its own example is one more test.
+    const wrong = await callWithExample(join(venv, bin, "python"), cwd, env);
+    if (wrong) say(`${name}: ${wrong}`);
+    result[wrong ? "failed" : "passed"] += 1;
+  }
   return result;
 }
 
@@ -124,8 +136,8 @@ async function findPython() {
 }
 
 /** Kept in the state folder, one for each list of requirements: the second run installs nothing. */
-async function virtualenv(name, python, requirements) {
-  const key = createHash("sha256").update(python);
+async function virtualenv(name, python, requirements, served = false) {
+  const key = createHash("sha256").update(`${python}${served ? " and the service" : ""}`);
   for (const path of requirements) key.update(readFileSync(path));
   const path = statePath("venv", `${name.replaceAll(" ", "-")}-${key.digest("hex").slice(0, 12)}`);
   await step(`virtualenv for the ${name}`, async () => {
@@ -133,8 +145,12 @@ async function virtualenv(name, python, requirements) {
     rmSync(path, { recursive: true, force: true });
     mkdirSync(statePath("venv"), { recursive: true });
     await run(python, ["-m", "venv", path]);
+    const pip = (...args) => run(join(path, bin, "python"), ["-m", "pip", "install", "-q", ...args]);
     const files = requirements.flatMap((file) => ["-r", file]);
-    await run(join(path, bin, "python"), ["-m", "pip", "install", "-q", ...files]);
+    const { cwd } = runtime();
+    // As in an image: what the service needs by its hashes, then the project's within what the service works with.
+    if (served) await pip("--require-hashes", "-r", join(cwd, "requirements.txt"));
+    await pip(...(served ? ["-c", join(cwd, "constraints.txt")] : []), ...files);
     mkdirSync(join(path, "complete"));
   });
   return path;

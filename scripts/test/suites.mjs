@@ -20,9 +20,9 @@ export function suites() {
     { name: "unit", run: unit },
     { name: "service", run: runPytest },
     {
-      name: "templates:large",
+      name: "templates",
       run: (env) => runPytest(env, { large: true }),
-      notHere: "their packages are gigabytes: npm test -- templates:large",
+      notHere: "their packages are gigabytes: npm test -- templates",
     },
     { name: "dev", run: dev },
     { name: "playground", run: playground },

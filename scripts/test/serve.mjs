@@ -1,0 +1,91 @@
+// A project served by the runtime as its image would, without the image: what init writes has to answer its own example.
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { root } from "../setup/state.mjs";
+
+const patience = 180_000;
+
+/** What is wrong, or nothing. A project that still has its `TODO(modelship)` has to say so instead of serving. */
+export async function callWithExample(python, project, env) {
+  const { parse } = await import("yaml");
+  const { model } = parse(readFileSync(join(project, "modelship.yaml"), "utf8"));
+  const service = spawn(python, ["-m", "modelship_service"], {
+    cwd: project,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      ...env,
+      PYTHONPATH: join(root, "templates/service/python"),
+      PYTHONDONTWRITEBYTECODE: "1",
+      MODELSHIP_PORT: "0",
+      MODELSHIP_ENTRY: model?.entry ?? "model.py:Model",
+      MODELSHIP_FILES: join(project, model?.files ?? "model"),
+    },
+  });
+  const late = setTimeout(() => service.kill("SIGKILL"), patience);
+  const ended = new Promise((resolve) => service.once("close", resolve));
+  let errors = "";
+  service.stderr.on("data", (data) => {
+    errors = `${errors}${data}`.slice(-4000);
+  });
+  try {
+    const started = await start(service);
+    if (started.reason)
+      return isUnfinished(project, started.reason) ? undefined : `${started.reason}\n${errors}`;
+    return await answers(`http://127.0.0.1:${started.port}`, project);
+  } catch (error) {
+    return `${error.message}\n${errors}`;
+  } finally {
+    clearTimeout(late);
+    service.kill("SIGTERM");
+    await ended;
+  }
+}
+
+function isUnfinished(project, reason) {
+  const code = join(project, "model.py");
+  return (
+    existsSync(code) &&
+    readFileSync(code, "utf8").includes("TODO(modelship)") &&
+    /TODO\(modelship\)/.test(reason)
+  );
+}
+
+/** Reads the log until the service is ready, or says why it is not. */
+async function start(service) {
+  let port;
+  for await (const line of createInterface({ input: service.stdout })) {
+    const entry = JSON.parse(line);
+    if (entry.event === "listening") port = entry.port;
+    if (entry.event === "ready") {
+      service.stdout.resume();
+      return { port };
+    }
+    if (entry.event === "model_failed" || entry.event === "settings_invalid") return { reason: entry.reason };
+  }
+  return { reason: "the service ended before it was ready" };
+}
+
+async function answers(url, project) {
+  const { name, methods = ["predict"] } = await (await fetch(`${url}/v1/model`)).json();
+  const example = join(project, "examples/request.json");
+  const calls = {
+    predict: ["/v1/predict", existsSync(example) ? readFileSync(example, "utf8") : undefined],
+    embed: ["/v1/embeddings", JSON.stringify({ model: name, input: "Hello" })],
+    chat: [
+      "/v1/chat/completions",
+      JSON.stringify({ model: name, messages: [{ role: "user", content: "Hello" }], max_tokens: 4 }),
+    ],
+  };
+  for (const method of methods) {
+    const [path, body] = calls[method] ?? [];
+    if (body === undefined) continue;
+    const headers = { "content-type": "application/json" };
+    const response = await fetch(url + path, { method: "POST", headers, body });
+    const text = await response.text();
+    if (response.status !== 200)
+      return `${path} answered its example with ${response.status}: ${text.slice(0, 500)}`;
+  }
+  return undefined;
+}
