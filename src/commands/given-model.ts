@@ -30,11 +30,14 @@ export async function givenModel(
   const { detectModel } = await import("../detect/detect.js");
   const { filesAt, planModelFiles } = await import("../scaffold/model-files.js");
   const { innerModel } = await import("../scaffold/flavour.js");
+  const { templateFor } = await import("../scaffold/select.js");
+  const { listTemplates } = await import("../scaffold/template.js");
   const { templateModel, unknownModel } = await import("../scaffold/template-model.js");
   const absolute = resolve(context.cwd, path);
   const { found } = await detectModel(absolute, { signal: context.signal });
   const detected = await oneOf(context, path, found, options);
-  const served = detected && innerModel(detected);
+  const inner = detected && innerModel(detected);
+  const served = inner && templateFor(inner, await listTemplates()) ? inner : detected;
   const files = await planModelFiles(served?.files ?? (await filesAt(absolute, context.signal)));
   sayWhatItIs(context, path, detected);
   return {

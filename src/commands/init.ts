@@ -162,8 +162,13 @@ async function chooseTemplate(
   const open = (name: string) => openTemplate(name, context);
   if (options.template !== undefined) {
     const opened = await open(options.template);
-    if (model) await checkServes(opened.template, model);
-    return opened;
+    try {
+      if (model) await checkServes(opened.template, model);
+      return opened;
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
   }
   if (model) return open((await templateForModel(context, model)).name);
   if (options.yes) {

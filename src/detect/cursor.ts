@@ -13,7 +13,9 @@ interface Supply {
 /** The content goes on, and no more of it is read. */
 export class LimitReached extends Error {}
 
-const window = 65_536;
+/** Read at once: little after a leap, as the next leap may follow, and more the longer all is read in turn. */
+const smallestWindow = 65_536;
+const largestWindow = 1024 * 1024;
 const nothing = Buffer.alloc(0);
 
 /**
@@ -27,6 +29,7 @@ export class ByteCursor {
   #buffer: Buffer = nothing;
   #at = 0;
   #before = 0;
+  #window = smallestWindow;
 
   private constructor(path: string, supply: Supply) {
     this.path = path;
@@ -114,7 +117,8 @@ export class ByteCursor {
     const parts = [this.#buffer.subarray(this.#at)];
     let held = this.ready;
     while (held < length) {
-      const bytes = await this.#supply.next(Math.max(window, length - held));
+      const bytes = await this.#supply.next(Math.max(this.#window, length - held));
+      this.#window = Math.min(largestWindow, 2 * this.#window);
       if (bytes.length === 0) break;
       parts.push(bytes);
       held += bytes.length;
@@ -160,6 +164,13 @@ export class ByteCursor {
     return Buffer.from(this.take(length));
   }
 
+  /** Goes forward over bytes that are ready. False, and nothing done, where they are not. */
+  pass(length: number): boolean {
+    if (!(length >= 0 && length <= this.ready)) return false;
+    this.#at += length;
+    return true;
+  }
+
   /** Goes forward without keeping anything. Throws UserError `model_file` where the content ends before. */
   async skip(length: number): Promise<void> {
     if (!(length >= 0)) throw damaged(this.path, "A length in it is negative.");
@@ -168,6 +179,7 @@ export class ByteCursor {
       return;
     }
     const beyond = length - this.ready;
+    this.#window = smallestWindow;
     this.#before += this.#buffer.length;
     this.#buffer = nothing;
     this.#at = 0;

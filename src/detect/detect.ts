@@ -49,10 +49,11 @@ export interface Detection {
 /** How far a folder is searched that is not one model itself. */
 const deepest = 3;
 const mostFiles = 2000;
+const notAll = "Its folder holds more than was looked at: give the path of the model itself to be sure.";
 /** Folders of others' code or of tools, with thousands of files and no model of the user's. */
 const passedOver = /^(\..*|node_modules|__pycache__|site-packages|venv)$/;
-/** A folder of thousands of pickles: what was found by then is the answer. */
-const searchTime = 8000;
+/** A folder of thousands of pickles: what was found by then is the answer. The last file may take its time on top. */
+const searchTime = 3500;
 
 /**
  * Tells what a file or folder is by reading it; nothing in it is ever run or imported.
@@ -93,6 +94,7 @@ async function detectFolder(root: string, signal: AbortSignal | undefined): Prom
   let firstFailure: UserError | undefined;
   let files = 0;
   const end = performance.now() + searchTime;
+  let isCut = false;
 
   /** Whether this was a model, whole or broken. */
   const attempt = async (detect: () => Promise<Detected | undefined>): Promise<boolean> => {
@@ -112,13 +114,15 @@ async function detectFolder(root: string, signal: AbortSignal | undefined): Prom
     const below: string[] = [];
     for (const path of folders) {
       throwIfAborted(signal);
-      if (performance.now() > end) return;
+      if (performance.now() > end) isCut = true;
+      if (isCut) return;
       const folder = await listFolder(path, signal);
       // The weights in a broken folder of a known format are no model of their own
       if (await attempt(() => readFolder(folder, signal))) continue;
       for (const name of folder.files) {
         files += 1;
-        if (files > mostFiles || performance.now() > end) return;
+        if (files > mostFiles || performance.now() > end) isCut = true;
+        if (isCut) return;
         if (!passedOver.test(name)) await attempt(() => detectFile(join(path, name), signal));
       }
       below.push(...folder.folders.filter((name) => !passedOver.test(name)).map((name) => join(path, name)));
@@ -128,7 +132,9 @@ async function detectFolder(root: string, signal: AbortSignal | undefined): Prom
   await level([root], 1);
 
   if (found.length === 0 && firstFailure) throw firstFailure;
-  return bestFirst(withoutParts(found));
+  const models = bestFirst(withoutParts(found));
+  if (!isCut) return models;
+  return models.map((one) => ({ ...one, warnings: [...one.warnings, notAll] }));
 }
 
 async function readFolder(

@@ -5,8 +5,8 @@ import { damaged } from "./damaged.js";
 import { parseJson } from "./json.js";
 import { SourceFile } from "./source.js";
 
-/** Configurations of real models with tens of thousands of labels or tokens are a few megabytes. */
-const largestText = 8 * 1024 * 1024;
+/** Configurations with twenty thousand labels have a megabyte; parsed, hostile JSON takes up many times its size. */
+const largestText = 4 * 1024 * 1024;
 
 export async function textFile(path: string, limit = largestText): Promise<string> {
   const file = await SourceFile.open(path);

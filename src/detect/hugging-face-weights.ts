@@ -20,7 +20,7 @@ export interface HuggingFaceWeights {
 
 const mostShards = 1000;
 const mostTensors = 400_000;
-const indexTime = 4000;
+const indexTime = 7000;
 const none: SafetensorsHeader["shapes"] = new Map();
 
 /** The weights that transformers would take: safetensors before pickles, one file before shards. */
@@ -106,7 +106,7 @@ async function readShards(
     throwIfAborted(signal);
     const file = await SourceFile.open(join(folder.path, name));
     try {
-      const header = await readSafetensorsHeader(file);
+      const header = await readSafetensorsHeader(file, signal);
       parameters += header.parameters;
       dtype ??= header.dtype;
       // Only the heads of small models are looked at

@@ -127,54 +127,14 @@ class JsonWalk {
   /** Goes to the end of one value: of a text, or of all brackets that it opens, or of a word. */
   async #pass(use?: (bytes: Buffer) => void): Promise<void> {
     const cursor = this.#cursor;
-    let depth = 0;
-    let inText = false;
-    let escaped = false;
-    let isWord = false;
-    for (;;) {
+    const state: Passing = { depth: 0, inText: false, escaped: false, isWord: false, done: false };
+    while (!state.done) {
       await this.#look();
       if (!(await cursor.ensure(1))) throw cursor.cutShort();
-      const view = cursor.view();
-      let at = 0;
-      let done = false;
-      while (at < view.length && !done) {
-        const byte = view[at] as number;
-        at += 1;
-        if (inText) {
-          if (escaped) escaped = false;
-          else if (byte === backslash) escaped = true;
-          else if (byte === quote) {
-            inText = false;
-            done = depth === 0;
-          }
-        } else if (byte === quote) {
-          if (isWord) throw this.#broken();
-          inText = true;
-        } else if (byte === open.object || byte === open.list) {
-          depth += 1;
-        } else if (byte === close.object || byte === close.list) {
-          // A word at the end of an object ends before the bracket
-          if (depth === 0) {
-            if (!isWord) throw this.#broken();
-            at -= 1;
-            done = true;
-          } else {
-            depth -= 1;
-            done = depth === 0;
-          }
-        } else if (depth === 0) {
-          if (byte === 0x2c || isSpace(byte)) {
-            if (!isWord) throw this.#broken();
-            at -= 1;
-            done = true;
-          } else {
-            isWord = true;
-          }
-        }
-      }
-      const bytes = cursor.take(at);
+      const length = passOver(cursor.view(), state);
+      if (length < 0) throw this.#broken();
+      const bytes = cursor.take(length);
       use?.(bytes);
-      if (done) return;
     }
   }
 
@@ -202,6 +162,76 @@ class JsonWalk {
   #broken(): Error {
     return damaged(this.#cursor.path, `It is no JSON at byte ${this.#cursor.position}.`);
   }
+}
+
+interface Passing {
+  depth: number;
+  inText: boolean;
+  escaped: boolean;
+  isWord: boolean;
+  done: boolean;
+}
+
+/** 1 for the bytes that matter within brackets and outside of texts. */
+const matters = new Uint8Array(256);
+for (const byte of [quote, open.object, open.list, close.object, close.list]) matters[byte] = 1;
+
+/** How many of the bytes belong to the value; -1 for no JSON. This loop sees every byte of a large file. */
+function passOver(bytes: Buffer, state: Passing): number {
+  let at = 0;
+  while (at < bytes.length) {
+    if (state.inText) {
+      at = passText(bytes, at, state);
+      if (state.done) return at;
+      continue;
+    }
+    if (state.depth > 0) {
+      while (at < bytes.length && matters[bytes[at] as number] === 0) at += 1;
+      if (at === bytes.length) return at;
+    }
+    const byte = bytes[at] as number;
+    if (byte === quote) {
+      if (state.isWord) return -1;
+      state.inText = true;
+    } else if (byte === open.object || byte === open.list) {
+      if (state.isWord) return -1;
+      state.depth += 1;
+    } else if (byte === close.object || byte === close.list) {
+      // A word at the end of an object ends before the bracket
+      if (state.depth === 0) return endOfWord(at, state);
+      state.depth -= 1;
+      state.done = state.depth === 0;
+      if (state.done) return at + 1;
+    } else if (byte === 0x2c || isSpace(byte)) {
+      return endOfWord(at, state);
+    } else {
+      state.isWord = true;
+    }
+    at += 1;
+  }
+  return at;
+}
+
+function endOfWord(at: number, state: Passing): number {
+  state.done = state.isWord;
+  return state.isWord ? at : -1;
+}
+
+/** To after the closing quote, or to the end of the bytes. */
+function passText(bytes: Buffer, start: number, state: Passing): number {
+  let at = start;
+  while (at < bytes.length) {
+    const byte = bytes[at] as number;
+    at += 1;
+    if (state.escaped) state.escaped = false;
+    else if (byte === backslash) state.escaped = true;
+    else if (byte === quote) {
+      state.inText = false;
+      state.done = state.depth === 0;
+      return at;
+    }
+  }
+  return at;
 }
 
 function isSpace(byte: number): boolean {

@@ -28,12 +28,13 @@ export function readKerasConfig(
 ): KerasModel {
   const name = textAt(config, "class_name");
   const inner = recordAt(config, "config");
-  const layers = listAt(inner, "layers").filter(isRecord);
-  if (layers.length > mostLayers) throw damaged(path, `It claims ${layers.length} layers.`);
+  const stated = listAt(inner, "layers");
+  if (stated.length > mostLayers) throw damaged(path, `It claims ${stated.length} layers.`);
+  const layers = stated.filter(isRecord);
   const byName = new Map(layers.map((layer) => [nameOf(layer), layer]));
   const named = (key: string, others: readonly Record<string, unknown>[]) => {
-    const stated = referenced(inner[key]).map((one) => byName.get(one));
-    return stated.length > 0 ? stated.filter((layer) => layer !== undefined) : others;
+    const chosen = referenced(inner[key]).map((one) => byName.get(one));
+    return chosen.length > 0 ? chosen.filter((layer) => layer !== undefined) : others;
   };
   const inputLayers = named(
     "input_layers",

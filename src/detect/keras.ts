@@ -8,7 +8,8 @@ import type { SourceFile } from "./source.js";
 import { detailsOf, publicVersion, summaryOf } from "./wording.js";
 import { isZip, zipOf } from "./zip.js";
 
-const largestConfig = 8 * 1024 * 1024;
+/** A thousand layers have one or two megabytes; parsed, hostile JSON takes up many times its size. */
+const largestConfig = 4 * 1024 * 1024;
 const largestMetadata = 64 * 1024;
 
 export const keras: FileReader = {

@@ -113,6 +113,7 @@ class OnnxReading {
     external: new Map(),
   };
   readonly #weights = new Set<string>();
+  readonly #seen = new Set<number>();
   #names = 0;
   #nameBytes = 0;
   #graphs = 0;
@@ -142,6 +143,8 @@ class OnnxReading {
     const { type, number } = field;
     // An unknown field says that this is another kind of message
     if (number > model.highest || type === "fixed32" || type === "fixed64") throw new NotOnnx();
+    // Each of these is there once; other formats are full of the same byte
+    if (number <= model.graph) this.#once(number);
     const isNumber = number === model.ir || number === 5;
     if (isNumber !== (type === "varint")) throw new NotOnnx();
     switch (number) {
@@ -166,6 +169,11 @@ class OnnxReading {
         return this.#metadata(field);
     }
     return;
+  }
+
+  #once(number: number): void {
+    if (this.#seen.has(number)) throw new NotOnnx();
+    this.#seen.add(number);
   }
 
   /** Text that a program writes for people. Anything else here means another format. */

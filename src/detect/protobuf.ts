@@ -15,7 +15,7 @@ const types = ["varint", "fixed64", "bytes", undefined, undefined, "fixed32"] as
 /** Fields of all messages of one file: a file of nothing but tiny fields must end, too. */
 const mostFields = 20_000_000;
 /** Honest graphs of a hundred thousand nodes take a part of a second. */
-const mostTime = 7000;
+const mostTime = 5000;
 const deepest = 64;
 const longestVarint = 10;
 

@@ -1,13 +1,18 @@
+import { ByteCursor } from "./cursor.js";
 import { damaged } from "./damaged.js";
 import type { DataType, Detected } from "./detected.js";
-import { isRecord, parseJson } from "./json.js";
+import { isRecord } from "./json.js";
+import { pickFromJson } from "./json-walk.js";
 import { oneLine } from "./one-line.js";
+import type { Choose } from "./picked.js";
 import type { FileReader } from "./reader.js";
 import type { SourceFile } from "./source.js";
 import { detailsOf, shortCount, summaryOf } from "./wording.js";
 
-/** The library itself allows 100 MB; 60,000 tensors need this. Parsed, hostile JSON takes up many times its size. */
-const maxHeader = 8 * 1024 * 1024;
+/** As the library itself has it. */
+const maxHeader = 100_000_000;
+const mostTensors = 100_000;
+const time = 7000;
 
 /** Bits of an element. */
 const dtypes: Readonly<Record<string, { bits: number; name: DataType }>> = {
@@ -40,12 +45,15 @@ export const safetensors: FileReader = {
   name: "safetensors",
   // The header is a JSON object, and its length stands before it
   recognises: ({ head }) => head.length >= 10 && head[8] === 0x7b && head.readBigUInt64LE(0) < 1n << 40n,
-  async read(file) {
-    return describe(file, await readSafetensorsHeader(file));
+  async read(file, signal) {
+    return describe(file, await readSafetensorsHeader(file, signal));
   },
 };
 
-export async function readSafetensorsHeader(file: SourceFile): Promise<SafetensorsHeader> {
+export async function readSafetensorsHeader(
+  file: SourceFile,
+  signal: AbortSignal | undefined,
+): Promise<SafetensorsHeader> {
   const start = await file.bytes(0, 8);
   if (start.length < 8) throw damaged(file.path, "It ends before its header.");
   const stated = start.readBigUInt64LE(0);
@@ -54,18 +62,25 @@ export async function readSafetensorsHeader(file: SourceFile): Promise<Safetenso
   }
   if (stated > maxHeader) throw damaged(file.path, `Its header claims ${stated} bytes.`);
   const length = Number(stated);
-  const header = parseJson(await file.bytes(8, length));
-  if (!isRecord(header)) throw damaged(file.path, "Its header is not JSON.");
-  return checked(file, header, file.size - 8 - length);
+  const cursor = ByteCursor.ofFile(file, 8, 8 + length);
+  let tensors = 0;
+  const each: Choose = () => {
+    tensors++;
+    if (tensors > mostTensors) throw damaged(file.path, `Its header claims over ${mostTensors} tensors.`);
+    return "keep";
+  };
+  const header = await pickFromJson(cursor, each, { signal, time });
+  if (!header.complete) throw damaged(file.path, "Its header is too large to be read in time.");
+  return checked(file, header.values, file.size - 8 - length);
 }
 
-function checked(file: SourceFile, header: Record<string, unknown>, room: number): SafetensorsHeader {
+function checked(file: SourceFile, header: ReadonlyMap<string, unknown>, room: number): SafetensorsHeader {
   const metadata: Record<string, string> = Object.create(null);
   const elementsOf = new Map<DataType, number>();
   const shapes = new Map<string, readonly number[]>();
   let parameters = 0;
   let end = 0;
-  for (const [name, value] of Object.entries(header)) {
+  for (const [name, value] of header) {
     if (!isRecord(value))
       throw damaged(file.path, `Its header does not describe the tensor ${oneLine(name)}.`);
     if (name === "__metadata__") {

@@ -7,6 +7,9 @@ const longestText = 65_536;
 const mostItems = 20_000;
 const mostKept = 8 * 1024 * 1024;
 const deepest = 32;
+const deepestPassed = 1000;
+/** A marker and a length, or a number. */
+const longestHead = 16;
 
 /** Bytes of the types of a fixed size. */
 const sizes: Readonly<Record<string, number>> = {
@@ -43,6 +46,15 @@ export async function pickFromUbj(
   return walk.picked;
 }
 
+/** A list or an object that is passed over. */
+interface Frame {
+  isObject: boolean;
+  type: string | undefined;
+  left: number;
+  /** Ends with a bracket, as it states no count. */
+  isOpen: boolean;
+}
+
 class UbjWalk {
   readonly picked = new Picked();
   readonly #cursor: ByteCursor;
@@ -66,14 +78,10 @@ class UbjWalk {
 
   /** A value of this type; what it is only where it is kept. */
   async #value(type: string, path: string, keep: boolean, depth: number): Promise<unknown> {
-    this.#values += 1;
-    if (this.#values % 4096 === 0) {
-      throwIfAborted(this.#signal);
-      if (performance.now() > this.#end) throw new LimitReached();
-    }
+    this.#look();
     if (depth > deepest) throw this.#broken();
     if (type === "{") return await this.#object(path, keep, depth);
-    if (type === "[") return await this.#list(path, keep, depth);
+    if (type === "[") return await this.#list(keep, depth);
     if (type === "S" || type === "H") {
       const length = await this.#length();
       if (keep) return (await this.#keep(length)).toString("utf8");
@@ -99,8 +107,12 @@ class UbjWalk {
       const key = (await this.#cursor.bytes(length, longestText)).toString("utf8");
       const inner = path === "" ? key : `${path}/${key}`;
       const choice = keep ? "keep" : this.#choose(inner);
-      const entered = choice === "skip" ? "\0" : inner; // no path below what is passed over is chosen
-      const value = await this.#value(type ?? (await this.#marker()), entered, choice === "keep", depth + 1);
+      const typeOfValue = type ?? (await this.#marker());
+      if (choice === "skip") {
+        await this.#pass(typeOfValue);
+        continue;
+      }
+      const value = await this.#value(typeOfValue, inner, choice === "keep", depth + 1);
       if (choice === "keep") {
         if (keep) kept[key] = value;
         else this.picked.values.set(inner, value);
@@ -110,34 +122,96 @@ class UbjWalk {
     return keep ? kept : undefined;
   }
 
-  async #list(path: string, keep: boolean, depth: number): Promise<unknown[] | undefined> {
-    const { type, count } = await this.#container();
-    const size = type === undefined ? undefined : sizes[type];
-    if (size !== undefined && count !== undefined && !keep) {
-      if (count * size > Number.MAX_SAFE_INTEGER) throw this.#broken();
-      await this.#cursor.skip(count * size);
+  async #list(keep: boolean, depth: number): Promise<unknown[] | undefined> {
+    if (!keep) {
+      await this.#passAll(await this.#frame("["));
       return undefined;
     }
-    if (keep && count !== undefined && count > mostItems)
+    const { type, count } = await this.#container();
+    if (count !== undefined && count > mostItems) {
       throw damaged(this.#cursor.path, `A list in it claims ${count} values.`);
+    }
     const kept: unknown[] = [];
     for (let index = 0; count === undefined || index < count; index += 1) {
       if (count === undefined && (await this.#peek()) === "]") {
         this.#cursor.byte();
         break;
       }
-      const value = await this.#value(
-        type ?? (await this.#marker()),
-        path === "" ? "" : "\0",
-        keep,
-        depth + 1,
-      );
-      if (keep) {
-        kept.push(value);
-        this.#count(16);
+      kept.push(await this.#value(type ?? (await this.#marker()), "", keep, depth + 1));
+      this.#count(16);
+    }
+    return kept;
+  }
+
+  async #pass(type: string): Promise<void> {
+    if (type === "{" || type === "[") await this.#passAll(await this.#frame(type));
+    else await this.#passPlain(type);
+  }
+
+  /** A value of a type without brackets. */
+  async #passPlain(type: string): Promise<void> {
+    const isText = type === "S" || type === "H";
+    const size = isText ? await this.#length() : sizes[type];
+    if (size === undefined) throw this.#broken();
+    if (!this.#cursor.pass(size)) await this.#cursor.skip(size);
+  }
+
+  async #frame(type: "{" | "["): Promise<Frame> {
+    const { type: inner, count } = await this.#container();
+    return {
+      isObject: type === "{",
+      type: inner,
+      left: count ?? Number.POSITIVE_INFINITY,
+      isOpen: count === undefined,
+    };
+  }
+
+  /** All that is within brackets, to after the last of them. It waits only where bytes have to be read. */
+  async #passAll(first: Frame): Promise<void> {
+    const cursor = this.#cursor;
+    const frames = [first];
+    for (let frame = frames.at(-1); frame; frame = frames.at(-1)) {
+      this.#look();
+      if (cursor.ready < longestHead) await cursor.ensure(longestHead);
+      if (frame.isOpen ? cursor.peek() === (frame.isObject ? 0x7d : 0x5d) : frame.left === 0) {
+        if (frame.isOpen) cursor.byte();
+        frames.pop();
+        continue;
+      }
+      const size = frame.type === undefined ? undefined : sizes[frame.type];
+      if (size !== undefined && !frame.isOpen && !frame.isObject) {
+        const length = size * frame.left;
+        if (!Number.isSafeInteger(length)) throw this.#broken();
+        if (!cursor.pass(length)) await cursor.skip(length);
+        frames.pop();
+        continue;
+      }
+      frame.left -= 1;
+      if (frame.isObject) {
+        const length = this.#readyLength(cursor.byte());
+        if (!cursor.pass(length)) await cursor.skip(length);
+        if (cursor.ready < longestHead) await cursor.ensure(longestHead);
+      }
+      const type = frame.type ?? String.fromCharCode(cursor.byte());
+      if (type === "{" || type === "[") {
+        if (frames.length >= deepestPassed) throw this.#broken();
+        frames.push(await this.#frame(type));
+      } else if (type === "S" || type === "H") {
+        const length = this.#readyLength(cursor.byte());
+        if (!cursor.pass(length)) await cursor.skip(length);
+      } else {
+        const plain = sizes[type];
+        if (plain === undefined) throw this.#broken();
+        if (!cursor.pass(plain)) await cursor.skip(plain);
       }
     }
-    return keep ? kept : undefined;
+  }
+
+  #look(): void {
+    this.#values += 1;
+    if (this.#values % 4096 !== 0) return;
+    throwIfAborted(this.#signal);
+    if (performance.now() > this.#end) throw new LimitReached();
   }
 
   /** `$` type and `#` count after the opening bracket, where the writer gave them. */
@@ -155,9 +229,13 @@ class UbjWalk {
 
   /** A length is a whole number of any type. */
   async #length(): Promise<number> {
-    const type = await this.#marker();
+    await this.#cursor.ensure(longestHead);
+    return this.#readyLength(this.#cursor.byte());
+  }
+
+  #readyLength(marker: number): number {
+    const type = String.fromCharCode(marker);
     if (!"iUIulmL".includes(type)) throw this.#broken();
-    await this.#cursor.require(sizes[type] ?? 0);
     const length = this.#scalar(type);
     if (typeof length !== "number" || !Number.isSafeInteger(length) || length < 0) {
       throw damaged(this.#cursor.path, `A part of it claims a length of ${String(length)}.`);

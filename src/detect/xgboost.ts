@@ -8,7 +8,7 @@ import type { SourceFile } from "./source.js";
 import { pickFromUbj } from "./ubj-walk.js";
 import { detailsOf, summaryOf } from "./wording.js";
 
-const time = 6000;
+const time = 5000;
 const mostClasses = 20_000;
 
 const parameters = "learner/learner_model_param";
@@ -33,13 +33,12 @@ export const xgboost: FileReader = {
   async read(file, signal) {
     const cursor = ByteCursor.ofFile(file);
     if (isUbj(file.head)) return describe(file, await pickFromUbj(cursor, wanted, { signal, time }), "UBJ");
+    // Only XGBoost begins like this; other JSON may just have the word in it
+    const sure = /^\s{0,20}\{\s{0,20}"learner"\s{0,20}:\s{0,20}\{/.test(file.head.toString("latin1", 0, 200));
     try {
-      return describe(file, await pickFromJson(cursor, wanted, { signal, time }), "JSON");
+      const picked = await pickFromJson(cursor, wanted, { signal, time });
+      return picked.complete || sure ? describe(file, picked, "JSON") : undefined;
     } catch (error) {
-      // Only XGBoost begins like this; other JSON may just have the word in it
-      const sure = /^\s{0,20}\{\s{0,20}"learner"\s{0,20}:\s{0,20}\{/.test(
-        file.head.toString("latin1", 0, 200),
-      );
       if (!sure && error instanceof UserError && error.code === "model_file") return undefined;
       throw error;
     }

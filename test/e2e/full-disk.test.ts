@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { userInfo } from "node:os";
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { connectEngine } from "../../src/docker/connect.js";
@@ -9,6 +10,7 @@ import { loadImage, saveImage } from "../../src/docker/load.js";
 import { Label } from "../../src/image/label-names.js";
 import { modelship } from "../setup/cli.js";
 import { testEngine } from "../setup/engine.js";
+import { folderWith } from "../setup/folder.js";
 import { smallProject } from "../setup/project.js";
 import { smallDisk, smallEngine } from "../setup/small-engine.js";
 
@@ -18,6 +20,17 @@ describe.runIf(userInfo().uid === 0)("on a full disk", () => {
     const disk = smallDisk("16k");
     onTestFinished(disk.remove);
     const said = await modelship(["init", "digits", "--template", "sklearn", "--json"], { cwd: disk.path });
+    expect(said.code, said.stderr).toBe(1);
+    expect(JSON.parse(said.stdout).error).toMatchObject({ code: "disk_full", hint: expect.any(String) });
+    expect(await readdir(disk.path)).toEqual([]);
+  });
+
+  it("init --from says so while it copies the model, and leaves nothing behind", async () => {
+    const disk = smallDisk("1m");
+    onTestFinished(disk.remove);
+    const models = await folderWith({ "large.bin": randomBytes(3 * 1024 * 1024) });
+    const from = join(models, "large.bin");
+    const said = await modelship(["init", "large", "--from", from, "--json"], { cwd: disk.path });
     expect(said.code, said.stderr).toBe(1);
     expect(JSON.parse(said.stdout).error).toMatchObject({ code: "disk_full", hint: expect.any(String) });
     expect(await readdir(disk.path)).toEqual([]);

@@ -92,7 +92,7 @@ function describe(kind: ModelKind, shape: Shape, names: readonly string[], templ
           : undefined,
     labels: shape === "nothing" ? undefined : names,
     warnings: names,
-    details: Object.fromEntries(names.map((name, index) => [`detail${index}`, name])),
+    details: { ...Object.fromEntries(names.map((name, index) => [`detail${index}`, name])), trusted: names },
   });
 }
 
