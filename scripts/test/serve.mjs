@@ -69,23 +69,23 @@ async function start(service) {
 
 async function answers(url, project) {
   const { name, methods = ["predict"] } = await (await fetch(`${url}/v1/model`)).json();
-  const example = join(project, "examples/request.json");
+  const path = join(project, "examples/request.json");
+  const example = existsSync(path) ? readFileSync(path, "utf8") : undefined;
+  // As OpenAI's API has it, a request names the model that it is for.
+  const named = example === undefined ? undefined : JSON.stringify({ ...JSON.parse(example), model: name });
   const calls = {
-    predict: ["/v1/predict", existsSync(example) ? readFileSync(example, "utf8") : undefined],
-    embed: ["/v1/embeddings", JSON.stringify({ model: name, input: "Hello" })],
-    chat: [
-      "/v1/chat/completions",
-      JSON.stringify({ model: name, messages: [{ role: "user", content: "Hello" }], max_tokens: 4 }),
-    ],
+    predict: ["/v1/predict", example],
+    embed: ["/v1/embeddings", named],
+    chat: ["/v1/chat/completions", named],
   };
   for (const method of methods) {
-    const [path, body] = calls[method] ?? [];
+    const [route, body] = calls[method] ?? [];
     if (body === undefined) continue;
     const headers = { "content-type": "application/json" };
-    const response = await fetch(url + path, { method: "POST", headers, body });
+    const response = await fetch(url + route, { method: "POST", headers, body });
     const text = await response.text();
     if (response.status !== 200)
-      return `${path} answered its example with ${response.status}: ${text.slice(0, 500)}`;
+      return `${route} answered its example with ${response.status}: ${text.slice(0, 500)}`;
   }
   return undefined;
 }
