@@ -165,8 +165,7 @@ function wheelsReason(needs: readonly CudaNeed[], needed: Needed): string {
   const carrying = needs.filter(({ from }) => from === "wheel");
   if (carrying.length === 0) return "nothing in the requirements is known to need a CUDA of the system";
   const version = needed.version ? ` ${needed.version}` : "";
-  const verb = carrying.length === 1 ? "brings" : "bring";
-  return `the wheels of ${names(carrying)} ${verb} CUDA${version}, so a CUDA base would only add gigabytes`;
+  return `the wheels of ${names(carrying)} bring CUDA${version}, so a CUDA base would only add gigabytes`;
 }
 
 function systemReason(

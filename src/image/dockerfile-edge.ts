@@ -9,8 +9,10 @@ export function trimPackages(venv: string): DockerfileStep {
     title: "Trim the packages",
     instruction: [
       `RUN cd ${packages}`,
-      // Not what is called `test` or `testing`: packages import that (tensorflow.test).
-      "find . -depth -type d \\( -name tests -o -name __pycache__ -o -name include \\) -exec rm -rf {} +",
+      // Only the tests themselves: numpy.testing imports numpy._core.tests, and tensorflow.test is no test.
+      "find . -path '*/tests/*' -type f -name 'test_*' -delete",
+      "find . -depth -type d -path '*/tests/data' -exec rm -rf {} +",
+      "find . -depth -type d \\( -name __pycache__ -o -name include \\) -exec rm -rf {} +",
       "find . -type f \\( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.a' -o -name '*.h' -o -name '*.hpp' -o -name '*.c' -o -name '*.cpp' -o -name '*.cu' -o -name '*.js.map' \\) -delete",
       `find ${venv} -depth -exec touch -h -d @315532800 {} +`,
     ].join(" && \\\n    "),

@@ -89,8 +89,11 @@ export type Flavour = z.output<typeof flavour>;
 
 /** The facts that came with modelship, with those of `override` (a file of JSON) in place of theirs. */
 export async function readCompatibility(root: string, override: string | null): Promise<Compatibility> {
-  const ours = JSON.parse(await readFile(packagePath(compatibilityFile), "utf8")) as Record<string, unknown>;
-  if (override === null) return compatibility.parse(ours);
+  if (override === null) {
+    shipped ??= readShipped().then((facts) => compatibility.parse(facts));
+    return shipped;
+  }
+  const ours = await readShipped();
   const file = resolve(root, override);
   let theirs: unknown;
   try {
@@ -109,6 +112,13 @@ export async function readCompatibility(root: string, override: string | null): 
     why: `${issue?.path.join(".")}: ${issue?.message}.`,
     hint: `It has the form of ${compatibilityFile} in the package of modelship; parts that it leaves out are taken from there.`,
   });
+}
+
+/** Read once: the package does not change while it runs. */
+let shipped: Promise<Compatibility> | undefined;
+
+async function readShipped(): Promise<unknown> {
+  return JSON.parse(await readFile(packagePath(compatibilityFile), "utf8"));
 }
 
 /** Objects are merged by key, releases of a package by minor version; anything else replaces. */

@@ -64,7 +64,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
       ["bash", "zsh", "fish"],
     ],
     [["modelship", "help", "pus"], ["push"]],
-    [["modelship", "si"], ["sign"]],
+    [["modelship", "sig"], ["sign"]],
     [["modelship", "verify", "--im"], ["--image-only"]],
     [
       ["modelship", "sign", "--key", "req"],

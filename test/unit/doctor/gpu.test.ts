@@ -38,7 +38,11 @@ const torch = (version: string) => ({
 describe("doctor --gpu", () => {
   it("says plainly that there is no GPU", async () => {
     const { driver, capability, toolkit, engine, devices, image } = await examined({}, torch("2.8.0"));
-    expect(driver).toMatchObject({ status: "failed", message: "no NVIDIA driver: there is no nvidia-smi", exitCode: 1 });
+    expect(driver).toMatchObject({
+      status: "failed",
+      message: "no NVIDIA driver: there is no nvidia-smi",
+      exitCode: 1,
+    });
     expect(capability?.status).toBe("skipped");
     expect(toolkit?.status).toBe("failed");
     expect(engine).toMatchObject({ status: "failed", exitCode: 3 });
@@ -63,7 +67,10 @@ describe("doctor --gpu", () => {
   });
 
   it("finds a driver too old for the CUDA of the wheels, and a GPU too old for it", async () => {
-    const { driver, capability } = await examined({ "nvidia-smi": smi("0, 535.104.05, 6.1, NVIDIA GeForce GTX 1080") }, torch("2.12.1"));
+    const { driver, capability } = await examined(
+      { "nvidia-smi": smi("0, 535.104.05, 6.1, NVIDIA GeForce GTX 1080") },
+      torch("2.12.1"),
+    );
     expect(driver).toMatchObject({
       status: "failed",
       message: "535.104.05 is too old for CUDA 13.0, which needs 580.65.06 or newer",
@@ -72,9 +79,13 @@ describe("doctor --gpu", () => {
   });
 
   it("passes on what a broken driver says", async () => {
-    const mismatch = "#!/bin/sh\necho 'Failed to initialize NVML: Driver/library version mismatch'\nexit 18\n";
+    const mismatch =
+      "#!/bin/sh\necho 'Failed to initialize NVML: Driver/library version mismatch'\nexit 18\n";
     const { driver } = await examined({ "nvidia-smi": mismatch });
-    expect(driver).toMatchObject({ status: "failed", message: "Failed to initialize NVML: Driver/library version mismatch" });
+    expect(driver).toMatchObject({
+      status: "failed",
+      message: "Failed to initialize NVML: Driver/library version mismatch",
+    });
   });
 
   it("does without the compute capability of an old driver", async () => {
@@ -91,7 +102,10 @@ esac
 
   it("says that a project of the CPU needs none", async () => {
     const { image } = await examined({}, { "modelship.yaml": "name: digits\n" });
-    expect(image).toMatchObject({ status: "skipped", message: "digits computes on the CPU (accelerator: cpu)" });
+    expect(image).toMatchObject({
+      status: "skipped",
+      message: "digits computes on the CPU (accelerator: cpu)",
+    });
   });
 
   it("refuses what cannot be, as a build does", async () => {

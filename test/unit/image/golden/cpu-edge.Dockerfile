@@ -14,7 +14,9 @@ RUN --mount=type=cache,id=modelship-pip,target=/root/.cache/pip \
     if [ -f /run/secrets/modelship_install ]; then . /run/secrets/modelship_install; fi; cd requirements && \
     python3 -m pip --python /opt/venv/bin/python install --no-compile -c ../runtime/constraints.txt -r requirements.txt
 RUN cd /opt/venv/lib/python3.*/site-packages && \
-    find . -depth -type d \( -name tests -o -name __pycache__ -o -name include \) -exec rm -rf {} + && \
+    find . -path '*/tests/*' -type f -name 'test_*' -delete && \
+    find . -depth -type d -path '*/tests/data' -exec rm -rf {} + && \
+    find . -depth -type d \( -name __pycache__ -o -name include \) -exec rm -rf {} + && \
     find . -type f \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.a' -o -name '*.h' -o -name '*.hpp' -o -name '*.c' -o -name '*.cpp' -o -name '*.cu' -o -name '*.js.map' \) -delete && \
     find /opt/venv -depth -exec touch -h -d @315532800 {} +
 

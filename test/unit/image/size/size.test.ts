@@ -20,9 +20,15 @@ async function* inPieces(bytes: Buffer, piece = 700): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += piece) yield bytes.subarray(at, at + piece);
 }
 
+/** Large files are only said to be there: their bytes are of no interest. */
 async function layer(files: Readonly<Record<string, string | number>>, form = (bytes: Buffer) => bytes) {
   const content = new LayerContent();
-  await readLayerFiles(inPieces(form(await tarOf(files))), (file) => content.take(file));
+  const isLarge = ([, size]: [string, string | number]) => typeof size === "number" && size > 10_000;
+  const entries = Object.entries(files);
+  const small = Object.fromEntries(entries.filter((entry) => !isLarge(entry)));
+  await readLayerFiles(inPieces(form(await tarOf(small))), (file) => content.take(file));
+  for (const [path, size] of entries.filter(isLarge))
+    await content.take({ path, size: Number(size), text: async () => "" });
   return content;
 }
 
