@@ -6,13 +6,14 @@ import { install, isDebianRoot } from "../setup/apt.mjs";
 import { ALREADY, SetupError, say, step } from "../setup/say.mjs";
 import { run } from "../setup/shell.mjs";
 import { root, statePath } from "../setup/state.mjs";
+import { isNodeTemplate } from "./node.mjs";
 import { runQuietly, withReports } from "./quiet.mjs";
 
 export async function runPytest(env) {
   const total = { passed: 0, failed: 0, skipped: 0 };
   const python = await findPython();
   await withReports(async (folder) => {
-    for (const project of [runtime(), ...(await templates(folder, env))]) {
+    for (const project of [runtime(), nodeContract(), ...(await templates(folder, env))]) {
       const result = await runProject(project, python, folder, env).catch(failure);
       say(`${project.name}: ${result.passed} passed, ${result.failed} failed, ${result.skipped} skipped`);
       for (const key of Object.keys(total)) total[key] += result[key];
@@ -36,6 +37,7 @@ function runtime() {
   const cwd = join(root, "templates/service/python");
   return {
     name: "service runtime",
+    kept: "service runtime",
     cwd,
     requirements: [join(cwd, "requirements.txt"), join(cwd, "requirements-test.txt")],
     // They mostly wait for services; those of one file share one.
@@ -43,10 +45,22 @@ function runtime() {
   };
 }
 
+/** The Node service is held to the same contract, and asked by the same tests. */
+function nodeContract() {
+  return {
+    ...runtime(),
+    name: "service for Node",
+    options: ["tests/contract", "-m", "not openai"],
+    settings: { MODELSHIP_TEST_RUNTIME: "node" },
+  };
+}
+
 /** A template is tested as a user gets it: written by init, with its own pinned requirements. */
 async function templates(folder, env) {
   const home = join(root, "templates/projects");
-  const names = readdirSync(home).filter((name) => existsSync(join(home, name, "template.yaml")));
+  const names = readdirSync(home).filter(
+    (name) => existsSync(join(home, name, "template.yaml")) && !isNodeTemplate(join(home, name)),
+  );
   const projects = [];
   for (const name of names) {
     const cwd = join(folder, name);
@@ -58,15 +72,16 @@ async function templates(folder, env) {
   return projects;
 }
 
-async function runProject({ name, cwd, requirements, options = [] }, python, folder, env) {
-  const venv = await virtualenv(name, python, requirements);
+async function runProject(project, python, folder, env) {
+  const { name, kept = name, cwd, requirements, options = [], settings } = project;
+  const venv = await virtualenv(kept, python, requirements);
   const report = join(folder, `${name.replaceAll(" ", "-")}.xml`);
   // The tree stays as it was: no caches beside the sources.
   const quiet = ["-q", "-p", "no:cacheprovider", `--junitxml=${report}`, ...options];
   const code = await runQuietly(join(venv, bin, "python"), ["-m", "pytest", ...quiet], {
     folder,
     cwd,
-    env: { ...env, PYTHONDONTWRITEBYTECODE: "1" },
+    env: { ...env, ...settings, PYTHONDONTWRITEBYTECODE: "1" },
   });
   const result = count(existsSync(report) ? readFileSync(report, "utf8") : "");
   if (code !== 0 && result.failed === 0) result.failed = 1; // pytest 5: no tests; others: it did not come that far

@@ -4,6 +4,7 @@ import { install, isDebianRoot } from "../setup/apt.mjs";
 import { npm } from "../setup/dependencies.mjs";
 import { root } from "../setup/state.mjs";
 import { canStartOthers } from "../setup.mjs";
+import { runNodeTemplates } from "./node.mjs";
 import { runPytest, servicePython } from "./pytest.mjs";
 import { runVitest } from "./vitest.mjs";
 
@@ -19,6 +20,7 @@ export function suites() {
     { name: "check", run: check },
     { name: "unit", run: unit },
     { name: "service", run: runPytest },
+    { name: "node", run: runNodeTemplates },
     { name: "dev", run: dev },
     { name: "playground", run: playground },
     { name: "integration", engine: "default", run: integration },
