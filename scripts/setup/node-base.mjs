@@ -9,7 +9,7 @@ import { ALREADY, step } from "./say.mjs";
 import { run } from "./shell.mjs";
 import { ensureDir, statePath } from "./state.mjs";
 
-const versions = { node: "22.23.3", npm: "10.9.9" };
+export const versions = { node: "22.23.3", npm: "10.9.9" };
 const publicBase = "node:22-bookworm-slim";
 export const nodeBase = `modelship.local/node:${versions.node.split(".")[0]}`;
 const tar = () => statePath("base", `node-${versions.node}.tar`);
@@ -67,7 +67,7 @@ async function makeTar() {
 }
 
 /** Fetches a package without installing it; its scripts do not run. */
-async function unpacked(folder, spec) {
+export async function unpacked(folder, spec) {
   const to = join(folder, spec.split("@")[0]);
   mkdirSync(to);
   await npm(["pack", spec, "--silent", "--pack-destination", to]);

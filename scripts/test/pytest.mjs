@@ -6,6 +6,7 @@ import { install, isDebianRoot } from "../setup/apt.mjs";
 import { ALREADY, SetupError, say, step } from "../setup/say.mjs";
 import { run } from "../setup/shell.mjs";
 import { root, statePath } from "../setup/state.mjs";
+import { isNodeTemplate } from "./node.mjs";
 import { runQuietly, withReports } from "./quiet.mjs";
 import { callWithExample } from "./serve.mjs";
 
@@ -15,7 +16,7 @@ export async function runPytest(env, { large = false } = {}) {
   const python = await findPython();
   await withReports(async (folder) => {
     const projects = await templates(folder, env, { large });
-    for (const project of large ? projects : [runtime(), ...projects]) {
+    for (const project of large ? projects : [runtime(), nodeContract(), ...projects]) {
       const result = await runProject(project, python, folder, env).catch(failure);
       say(`${project.name}: ${result.passed} passed, ${result.failed} failed, ${result.skipped} skipped`);
       for (const key of Object.keys(total)) total[key] += result[key];
@@ -39,10 +40,21 @@ function runtime() {
   const cwd = join(root, "templates/service/python");
   return {
     name: "service runtime",
+    venv: "service runtime",
     cwd,
     requirements: [join(cwd, "requirements.txt"), join(cwd, "requirements-test.txt")],
     // They mostly wait for services; those of one file share one.
     options: ["-n", "2", "--dist", "loadfile"],
+  };
+}
+
+/** The Node service is held to the same contract, and asked by the same tests. */
+function nodeContract() {
+  return {
+    ...runtime(),
+    name: "service for Node",
+    options: ["tests/contract", "-m", "not openai"],
+    settings: { MODELSHIP_TEST_RUNTIME: "node" },
   };
 }
 
@@ -52,7 +64,9 @@ function runtime() {
  */
 async function templates(folder, env, { large }) {
   const home = join(root, "templates/projects");
-  const names = readdirSync(home).filter((name) => existsSync(join(home, name, "template.yaml")));
+  const names = readdirSync(home).filter(
+    (name) => existsSync(join(home, name, "template.yaml")) && !isNodeTemplate(join(home, name)),
+  );
   const projects = [];
   for (const name of names) {
     const model = modelsOf[name] ? join(root, modelsOf[name]) : join(home, name, "model");
@@ -86,7 +100,7 @@ function isLarge(project) {
 }
 
 async function runProject(project, python, folder, env) {
-  const { name, venv: shared, cwd, requirements, served = false, options = [] } = project;
+  const { name, venv: shared, cwd, requirements, served = false, options = [], settings } = project;
   const venv = await virtualenv(shared ?? name, python, requirements, served);
   const report = join(folder, `${name.replaceAll(/[ -]+/g, "-")}.xml`);
   // The tree stays as it was: no caches beside the sources.
@@ -94,7 +108,7 @@ async function runProject(project, python, folder, env) {
   const code = await runQuietly(join(venv, bin, "python"), ["-m", "pytest", ...quiet], {
     folder,
     cwd,
-    env: { ...env, PYTHONDONTWRITEBYTECODE: "1" },
+    env: { ...env, ...settings, PYTHONDONTWRITEBYTECODE: "1" },
   });
   const result = count(existsSync(report) ? readFileSync(report, "utf8") : "");
   if (code !== 0 && result.failed === 0) result.failed = 1; // pytest 5: no tests; others: it did not come that far

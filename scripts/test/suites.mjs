@@ -5,6 +5,7 @@ import { npm } from "../setup/dependencies.mjs";
 import { root } from "../setup/state.mjs";
 import { canStartOthers } from "../setup.mjs";
 import { ensureCrane } from "./crane.mjs";
+import { runNodeTemplates } from "./node.mjs";
 import { runPytest, servicePython } from "./pytest.mjs";
 import { runVitest } from "./vitest.mjs";
 
@@ -25,6 +26,7 @@ export function suites() {
       run: (env) => runPytest(env, { large: true }),
       notHere: "their packages are gigabytes: npm test -- templates",
     },
+    { name: "node", run: runNodeTemplates },
     { name: "dev", run: dev },
     { name: "playground", run: playground },
     { name: "integration", engine: "default", run: integration },

@@ -75,6 +75,11 @@ async function serve(service: Service, host: string): Promise<number> {
     });
   }
   process.on("SIGHUP", () => keys.reload());
+  // A fault of ours in one request is no reason to end all the others.
+  process.on("unhandledRejection", (error) => {
+    const traceback = error instanceof Error ? error.stack : String(error);
+    log.write("error", "internal_error", { traceback });
+  });
   let port: number;
   try {
     port = await server.listen(host, settings.port);

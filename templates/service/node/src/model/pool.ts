@@ -121,13 +121,14 @@ export class Pool {
     const bucket = schema.bucket(inputs);
     const starts = Array.from({ length: Math.ceil(rows / most) }, (_, index) => index * most);
     const entries: Entry[] = [];
+    let end = () => {};
     try {
       const replies = await new Promise<Reply[]>((resolve, reject) => {
         const timer = setTimeout(() => reject(new TimedOut()), patienceS * 1000);
         const leave = () => reject(signal.reason);
         const found: Reply[] = [];
         let left = starts.length;
-        const end = () => {
+        end = () => {
           clearTimeout(timer);
           signal.removeEventListener("abort", leave);
         };
@@ -138,7 +139,6 @@ export class Pool {
             found[index] = reply;
             left -= 1;
             if (left > 0 && reply.kind === "outputs") return;
-            end();
             resolve(reply.kind === "outputs" ? found : [later(reply, start)]);
           };
           entries.push({
@@ -163,6 +163,7 @@ export class Pool {
       const waitedS = (entries[0]?.started ?? since) - since;
       return { outputs: outputs.length === 1 ? (outputs[0] as Outputs) : schema.merge(outputs), waitedS };
     } finally {
+      end();
       for (const entry of entries) this.#letGo(entry);
     }
   }
