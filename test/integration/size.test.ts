@@ -54,7 +54,7 @@ describe("modelship size", () => {
     } finally {
       await modelship(["stop", service], { cwd: edge.root });
     }
-  });
+  }, 400_000);
 
   it("says that there is no such image", async () => {
     const { root } = await smallProject();
