@@ -21,7 +21,7 @@ async function requirements(more: Readonly<Record<string, string>> = {}, env: No
 
 describe("what a project of the Node runtime installs", () => {
   it("stands in package.json and its lock", async () => {
-    expect(await requirements()).toEqual({
+    expect(await requirements()).toMatchObject({
       install: { kind: "npm" },
       paths: ["package.json", "package-lock.json"],
     });
