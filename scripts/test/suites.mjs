@@ -45,7 +45,8 @@ async function registries(env) {
 /** Some need a pseudo-terminal (Python has one) or a shell to complete in; where we may, none of them is skipped for that. */
 async function unit(env) {
   if (isDebianRoot()) await install("python3", "zsh", "fish");
-  return await runVitest("unit", env);
+  // Most of it waits for processes and registries: a worker more than vitest takes on two cores.
+  return await runVitest("unit", env, ["--maxWorkers=100%"]);
 }
 
 /** The real thing, which makes a virtualenv with whatever Python there is. */

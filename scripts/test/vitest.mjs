@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { root } from "../setup/state.mjs";
 import { runQuietly, withReports } from "./quiet.mjs";
 
-export function runVitest(project, env) {
+export function runVitest(project, env, options = []) {
   return withReports(async (folder) => {
     const report = join(folder, "report.json");
     const vitest = join(root, "node_modules/vitest/vitest.mjs");
-    const reporters = ["--reporter=verbose", "--reporter=json", `--outputFile.json=${report}`];
+    const reporters = [...options, "--reporter=verbose", "--reporter=json", `--outputFile.json=${report}`];
     const code = await runQuietly(process.execPath, [vitest, "run", "--project", project, ...reporters], {
       folder,
       env,
