@@ -14,8 +14,13 @@ export function copyCli(folder) {
   return (...args) => ({ command: process.execPath, args: [bin, ...args] });
 }
 
-/** The three ways to ship. The first is the whole thing in one command. */
-export function modelshipSubjects({ engine, folder, cli, variants = ["push", "no-bake", "baked"] }) {
+/** The ways to ship. The first is the whole thing in one command, the second what other tools send: no SBOM, no provenance. */
+export function modelshipSubjects({
+  engine,
+  folder,
+  cli,
+  variants = ["push", "no-attest", "no-bake", "baked"],
+}) {
   return variants.map((variant) => subject({ engine, folder, cli, variant }));
 }
 
@@ -24,13 +29,19 @@ const builds = { "no-bake": ["build", "--no-bake"], baked: ["build"] };
 function subject({ engine, folder, cli, variant }) {
   const cache = join(folder, "modelship-cache");
   const build = builds[variant];
-  const names = { push: "push", "no-bake": "build --no-bake, push", baked: "build, push" };
+  const flags = variant === "no-attest" ? ["--no-attest"] : [];
+  const names = {
+    push: "push",
+    "no-attest": "push --no-attest",
+    "no-bake": "build --no-bake, push",
+    baked: "build, push",
+  };
   return {
     tool: "modelship",
     name: `modelship ${names[variant]}`,
     engine,
     tag: "modelship",
-    states: ["first", "nothing", "edit", "touch"],
+    states: variant === "no-attest" ? ["first"] : ["first", "nothing", "edit", "touch"],
     /** Before a first ship: nothing is remembered of earlier ones. */
     fresh() {
       rmSync(cache, { recursive: true, force: true });
@@ -41,7 +52,7 @@ function subject({ engine, folder, cli, variant }) {
       const options = { cwd: project.root, env };
       return [
         ...(build ? [{ part: "build", ...cli(...build, "--json"), ...options }] : []),
-        { part: "push", ...cli("push", reference, "--json"), ...options, said },
+        { part: "push", ...cli("push", reference, "--json", ...flags), ...options, said },
       ];
     },
   };
