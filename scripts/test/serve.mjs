@@ -44,12 +44,13 @@ export async function callWithExample(python, project, env) {
 }
 
 function isUnfinished(project, reason) {
+  return waitsForItsUser(project) && /TODO\(modelship\)/.test(reason);
+}
+
+/** Whether a project's code has a place that nobody but its user can write. */
+export function waitsForItsUser(project) {
   const code = join(project, "model.py");
-  return (
-    existsSync(code) &&
-    readFileSync(code, "utf8").includes("TODO(modelship)") &&
-    /TODO\(modelship\)/.test(reason)
-  );
+  return existsSync(code) && readFileSync(code, "utf8").includes("TODO(modelship)");
 }
 
 /** Reads the log until the service is ready, or says why it is not. */

@@ -24,7 +24,7 @@ export function suites() {
     {
       name: "templates",
       run: (env) => runPytest(env, { large: true }),
-      notHere: "their packages are gigabytes: npm test -- templates",
+      notHere: "gigabytes of packages, and every template --from a model: npm test -- templates",
     },
     { name: "node", run: runNodeTemplates },
     { name: "dev", run: dev },
