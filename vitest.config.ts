@@ -1,14 +1,20 @@
 import { defineConfig } from "vitest/config";
 
 const isDefaultEngine = (process.env.MODELSHIP_TEST_ENGINE ?? "default") === "default";
-/** What other engines take no part in is tested once. */
+/** What other engines take no part in, or no other part than in the rest, is tested once. */
 const withoutEngine = [
+  "contract",
+  "debug",
+  "init-from",
   "layout",
+  "node",
   "output",
   "platforms",
+  "predict",
   "pull",
   "push-broken-off",
   "push-weights",
+  "real-service",
   "registry",
   "upload",
   "verify",
