@@ -91,7 +91,8 @@ function statedInput(
   inner: Readonly<Record<string, unknown>>,
 ): ModelField[] {
   const shape = shapeOf(inner.build_input_shape) ?? shapeOf(recordAt(config, "build_config").input_shape);
-  return shape === undefined ? [] : [{ name: "input", dtype: "float32", shape }];
+  // It was built with some batch, and takes any.
+  return shape === undefined ? [] : [{ name: "input", dtype: "float32", shape: [null, ...shape.slice(1)] }];
 }
 
 /** Layers that give the shape that they get. */

@@ -6,7 +6,7 @@ const typescript =
   "abstract any arguments bigint boolean catch const constructor debugger declare default delete do enum eval export extends false function get implements instanceof interface let module namespace never new null number of package private protected public readonly require set static string super switch symbol this throw true typeof undefined unique unknown using var void";
 /** What annotations and bodies of generated code use by these names. */
 const builtins =
-  "self cls int float str bool bytes list dict tuple set frozenset object none len range zip map sum min max abs round sorted id input open all iter next np numpy pd pandas torch json files path rows row model";
+  "self cls int float str bool bytes list dict tuple set frozenset object none len range zip map sum min max abs round sorted id input open all iter next np numpy pd pandas torch tf keras json files path rows row model";
 /** Attributes of a pydantic model. */
 const pydantic =
   "construct copy dict fields json parse_file parse_obj parse_raw schema schema_json validate update_forward_refs from_orm";

@@ -11,6 +11,7 @@ const order = [
   "xgboost",
   "lightgbm",
   "torch",
+  "tensorflow",
   "embeddings",
   "llm",
   "image-classification",
