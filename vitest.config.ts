@@ -23,7 +23,7 @@ const withoutEngine = [
 /**
  * unit: no daemon, no network. dev: Python and a package index, no engine.
  * service: the real Python service in a real Chromium. integration: a real engine and a real registry (scripts/setup.mjs starts them).
- * registries: others than the set-up's. e2e: the packed tarball, typed as a user types. Engine suites run one file at a time: they share one daemon.
+ * templates: every template as an image. registries: others than the set-up's. e2e: the packed tarball, typed as a user types. Engine suites run one file at a time: they share one daemon.
  */
 export default defineConfig({
   test: {
@@ -58,6 +58,16 @@ export default defineConfig({
           testTimeout: 180_000,
           // Podman 4.3 can crash after an interrupted build (a nil pointer in buildah), and is started again.
           retry: process.env.MODELSHIP_TEST_ENGINE === "podman" ? { count: 2, delay: 3_000 } : 0,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: "templates",
+          include: ["test/templates/**/*.test.ts"],
+          globalSetup: ["test/setup/require-engine.ts"],
+          fileParallelism: false,
+          testTimeout: 3_600_000,
           hookTimeout: 300_000,
         },
       },

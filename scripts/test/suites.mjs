@@ -23,7 +23,8 @@ export function suites() {
     { name: "service", run: runPytest },
     {
       name: "templates",
-      run: (env) => runPytest(env, { large: true }),
+      engine: "default",
+      run: templates,
       notHere: "gigabytes of packages, and every template --from a model: npm test -- templates",
     },
     { name: "node", run: runNodeTemplates },
@@ -34,6 +35,13 @@ export function suites() {
     ...others,
     { name: "registries", engine: "default", run: registries, notHere: "it builds a registry with Go" },
   ];
+}
+
+/** Their own tests, and then each as an image: MODELSHIP_TEST_TEMPLATES=xgboost,onnx takes some of the images. */
+async function templates(env) {
+  const own = await runPytest(env, { large: true });
+  const images = await runVitest("templates", env);
+  return Object.fromEntries(Object.keys(own).map((key) => [key, own[key] + images[key]]));
 }
 
 /** Registries of others that have to be built first. */
