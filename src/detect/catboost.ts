@@ -204,7 +204,9 @@ function labelsOf(parameters: unknown): (string | number)[] | undefined {
   const names = listAt(parameters, "class_names");
   const source = names.length > 0 ? names : listAt(parameters, "class_to_label");
   if (source.length < 2 || source.length > mostFeatures) return undefined;
-  const labels = source.filter((one) => typeof one === "string" || typeof one === "number");
+  const labels = source
+    .map((one) => (typeof one === "boolean" ? (one ? "True" : "False") : one)) // as CatBoost answers them
+    .filter((one) => typeof one === "string" || typeof one === "number");
   return labels.length === source.length ? labels : undefined;
 }
 

@@ -10,6 +10,7 @@ const order = [
   "sklearn",
   "xgboost",
   "lightgbm",
+  "catboost",
   "torch",
   "tensorflow",
   "embeddings",
