@@ -93,10 +93,11 @@ async function templates(folder, env, { large }) {
 /** Where the template's own model is none that it would be given: it brings ONNX, and is made for Hugging Face's folders. */
 const modelsOf = { "image-classification": "test/fixtures/models/hugging-face/image-classification" };
 
-/** Whether its packages are gigabytes. */
+/** Whether its packages are gigabytes, or close to one. */
 function isLarge(project) {
   const requirements = join(project, "requirements.txt");
-  const names = /^(torch|transformers|vllm|sentence-transformers|tensorflow|keras|llama-cpp-python)\b/m;
+  const names =
+    /^(torch|transformers|vllm|sentence-transformers|tensorflow|keras|llama-cpp-python|catboost)\b/m;
   return existsSync(requirements) && names.test(readFileSync(requirements, "utf8"));
 }
 
