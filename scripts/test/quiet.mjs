@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { say } from "../setup/say.mjs";
 
-const patience = 12 * 60_000;
+const patience = 25 * 60_000;
 
 /** Calls `work` with a folder for reports; the folder is gone afterwards. */
 export async function withReports(work) {

@@ -62,7 +62,10 @@ async function find(engine: Engine, options: SizeOptions): Promise<ImageFacts> {
     });
   }
   const { config } = await loadProject(options);
-  const [newest] = await findImagesByLabel(engine, { [Label.name]: config.name });
+  const ours = { [Label.name]: config.name };
+  // Of the same age as the image is the one of the code alone.
+  const [whole] = await findImagesByLabel(engine, { ...ours, [Label.weights]: "baked" });
+  const [newest] = whole ? [whole] : await findImagesByLabel(engine, ours);
   const image = newest && (await inspectImage(engine, newest.id));
   if (image) return image;
   throw new UserError("image_not_found", `${config.name} has not been built.`, {
