@@ -50,7 +50,7 @@ describe("modelship size", () => {
     try {
       const { url } = JSON.parse(run.stdout) as { url: string };
       const answer = await modelship(["predict", "--url", url], { cwd: edge.root, env: edge.env });
-      expect(JSON.parse(answer.stdout)).toMatchObject({ outputs: [{ value: 42 }] });
+      expect(JSON.parse(answer.stdout)).toMatchObject({ value: 42 });
     } finally {
       await modelship(["stop", service], { cwd: edge.root });
     }
