@@ -41,7 +41,9 @@ export async function sendCode(
       spool: folder,
       has: (digest) => target.has(digest),
       onLayer: (layer: Blob) => {
-        sending.push(target.send(layer));
+        const one = target.send(layer);
+        one.catch(() => {}); // awaited below, unless the export fails before
+        sending.push(one);
       },
       report: silent,
       signal: target.signal,
