@@ -53,6 +53,9 @@ export async function imageSize(options: SizeOptions): Promise<ImageSize> {
   };
 }
 
+/** The newest image is among the first: an engine can hold hundreds of a project. */
+const mostLookedAt = 20;
+
 async function find(engine: Engine, options: SizeOptions): Promise<ImageFacts> {
   if (options.image !== undefined) {
     const image = await inspectImage(engine, options.image);
@@ -62,11 +65,10 @@ async function find(engine: Engine, options: SizeOptions): Promise<ImageFacts> {
     });
   }
   const { config } = await loadProject(options);
-  const ours = { [Label.name]: config.name };
+  const listed = await findImagesByLabel(engine, { [Label.name]: config.name });
+  const images = await Promise.all(listed.slice(0, mostLookedAt).map(({ id }) => inspectImage(engine, id)));
   // Of the same age as the image is the one of the code alone.
-  const [whole] = await findImagesByLabel(engine, { ...ours, [Label.weights]: "baked" });
-  const [newest] = whole ? [whole] : await findImagesByLabel(engine, ours);
-  const image = newest && (await inspectImage(engine, newest.id));
+  const image = images.find((one) => one?.labels[Label.weights] === "baked") ?? images[0];
   if (image) return image;
   throw new UserError("image_not_found", `${config.name} has not been built.`, {
     hint: "Build it with `modelship build`.",
