@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Engine } from "../../src/docker/client.js";
 import { heavyProject } from "../integration/heavy-project.js";
 import { modelship } from "../setup/cli.js";
@@ -25,14 +25,7 @@ beforeAll(async () => {
   const args = ["registry", "serve", "--address", registry, "--disk", home];
   const server = spawn(crane, args, { stdio: "ignore" });
   stop = () => server.kill();
-  await expect
-    .poll(() =>
-      fetch(`http://${registry}/v2/`).then(
-        ({ status }) => status,
-        () => 0,
-      ),
-    )
-    .toBe(200);
+  await vi.waitFor(() => fetch(`http://${registry}/v2/`), { timeout: 10_000 });
 });
 afterAll(async () => {
   stop();
