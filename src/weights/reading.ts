@@ -25,7 +25,8 @@ export interface ReadOptions {
   learn: (learned: Learned) => Promise<void>;
 }
 
-const pieceBytes = 256 * 1024;
+/** Smaller ones cost more in calls and messages than they save in memory. */
+const pieceBytes = 1024 * 1024;
 /** One is with the consumer, one is being read, the others are with the hashers. */
 const pieces = 4;
 

@@ -5,11 +5,10 @@ import type { BlobReader } from "./blob-reader.js";
 import { type BlobEndpoint, isTaken, type MakeBody, type Session } from "./endpoint.js";
 import type { Habit, Habits } from "./habits.js";
 import { bytesTaken, nextLocation } from "./location.js";
+import { firstPiece, Pace } from "./pace.js";
 import { codesOf, refusal, Setback } from "./setback.js";
 
 const megabyte = 1024 * 1024;
-/** Large enough that waiting between two does not count, small enough to be sent twice. */
-const usualPiece = 64 * megabyte;
 const smallestPiece = megabyte;
 const defaultTimeout = 30_000;
 
@@ -24,6 +23,7 @@ export class Sender {
   private readonly endpoint: BlobEndpoint;
   private readonly habits: Habits;
   private readonly onProgress: (position: number) => void;
+  private readonly pace = new Pace();
   private habit: Habit | undefined;
   private learned = false;
 
@@ -49,12 +49,14 @@ export class Sender {
       const to = await this.pieceEnd(session);
       const whole = from === 0 && to === size;
       const range = whole ? undefined : `${from}-${to - 1}`;
+      const began = performance.now();
       const answer = await this.endpoint.patch(session, this.bodyOf(from, to), range);
       if (!isTaken(answer)) throw await this.refused(answer, from, to);
       // One that stores the bytes and counts them wrongly cannot be gone on with after a break.
       if (!whole && (bytesTaken(answer) ?? to) !== to) throw this.noPieces(answer);
       session.location = nextLocation(answer, session.location);
       session.offset = to;
+      this.pace.learn(to - from, performance.now() - began);
       await arrived();
     }
   }
@@ -88,7 +90,7 @@ export class Sender {
       if (offset > 0) throw new Setback("it takes a blob in one piece only", { goOn: "anew" });
       return this.blob.size;
     }
-    const piece = Math.max(least, Math.min(usualPiece, largest, habit.largest ?? Infinity));
+    const piece = Math.max(least, Math.min(this.pace.piece, largest, habit.largest ?? Infinity));
     return Math.min(this.blob.size, offset + piece);
   }
 
@@ -140,7 +142,7 @@ export class Sender {
   /** Milliseconds that the registry may take over some bytes. */
   private patience(size: number): number {
     const { timeout = defaultTimeout, commitTimeout = 600_000 } = this.endpoint.connection.options;
-    return size > usualPiece ? commitTimeout : Math.min(commitTimeout, 4 * timeout);
+    return size > firstPiece ? commitTimeout : Math.min(commitTimeout, 4 * timeout);
   }
 
   private get host(): string {

@@ -18,15 +18,18 @@ export interface Manner {
   advertised?: number;
 }
 
+/** Said by each of these, so that pieces are as large on slow machines as on fast ones. */
+const advertised = 64 * 1024 * 1024;
+
 export const manners = {
   /** Docker's own: what was cut leaves its mark, so that the upload cannot be gone on with. */
-  distribution: { cut: "fatal", taken: 202 },
+  distribution: { cut: "fatal", taken: 202, advertised },
   /** What has come is kept and told. */
-  lasting: { cut: "kept", taken: 202 },
+  lasting: { cut: "kept", taken: 202, advertised },
   /** A piece counts only as a whole. */
-  atomic: { cut: "dropped", taken: 204 },
+  atomic: { cut: "dropped", taken: 204, advertised },
   ghcr: { cut: "fatal", taken: 202, largestPiece: 4 * 1024 * 1024 },
-  ecr: { cut: "kept", taken: 201, staleRange: true },
+  ecr: { cut: "kept", taken: 201, staleRange: true, advertised },
   google: { cut: "fatal", taken: 202, noPieces: 400 },
 } satisfies Record<string, Manner>;
 

@@ -61,6 +61,12 @@ it("a large blob goes in pieces, is read once, and only its digest is asked for 
   expect(sentTwice(server, large.length)).toBe(0);
 });
 
+it("pieces grow where the registry is quick", async () => {
+  const server = await standIn({ manner: { cut: "fatal", taken: 202 } });
+  await (await pushTo(server)).send(blobOf(large));
+  expect(methodsOf(server.seen)).toEqual(["HEAD", "POST", "PATCH", "PATCH", "PUT"]);
+});
+
 it("a registry that names its largest piece gets no larger one", async () => {
   const server = await standIn({
     manner: { cut: "kept", taken: 202, advertised: 30 * megabyte, largestPiece: 30 * megabyte },
