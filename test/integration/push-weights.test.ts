@@ -66,6 +66,17 @@ describe("weights", () => {
     expect(edited.bytesSent).toBeLessThan(1_000_000);
   });
 
+  it("are not sent again by a machine that knows nothing of them, for the next version", async () => {
+    const { root, name, succeeds } = await heavyProject(engine, cache, 70_000_000);
+    await succeeds("next");
+    const elsewhere = await mkdtemp(join(tmpdir(), "modelship-test-cache-"));
+    const args = ["push", `${registry}/next/${name}:1.0.1`, "--json", ...networkFlags];
+    const said = await modelship(args, { cwd: root, env: { XDG_CACHE_HOME: elsewhere } });
+    await rm(elsewhere, { recursive: true });
+    expect(said.code, said.stderr).toBe(0);
+    expect(JSON.parse(said.stdout).pushed[0].bytesSent).toBeLessThan(1_000_000);
+  });
+
   it("are mounted where one push goes to two repositories of a registry", async () => {
     const { name, root } = await heavyProject(engine, cache, 70_000_000);
     const said = await modelship(

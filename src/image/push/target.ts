@@ -68,21 +68,21 @@ export class Target {
     return sending;
   }
 
-  /** Whether anything was pushed to this repository before. */
-  async isNew(): Promise<boolean> {
+  /** Tags of this repository, as many as its registry tells at once; none where it does not say. */
+  async tags(): Promise<readonly string[]> {
     const { repository } = this.reference;
     const answer = await this.client.request({
       method: "GET",
-      path: `/v2/${repository}/tags/list?n=1`,
+      path: `/v2/${repository}/tags/list`,
       scopes: [`repository:${repository}:pull,push`],
       name: this.name,
     });
-    if (answer.status !== 200) return true;
+    if (answer.status !== 200) return [];
     try {
       const { tags } = JSON.parse(answer.body.toString("utf8")) as { tags?: unknown };
-      return !Array.isArray(tags) || tags.length === 0;
+      return Array.isArray(tags) ? tags.filter((tag) => typeof tag === "string") : [];
     } catch {
-      return true;
+      return [];
     }
   }
 
