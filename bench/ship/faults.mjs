@@ -53,7 +53,7 @@ function upload(host, { path, digest }, cache, killAt = Number.POSITIVE_INFINITY
   });
 }
 
-async function day({ manner = "distribution", planned, kills = [] }, index) {
+async function day({ manner = "forgetful", planned, kills = [] }, index) {
   const server = await module.startStandIn({ manner, tokens: login });
   const close = undo.add(() => server.close());
   try {
@@ -83,7 +83,7 @@ async function day({ manner = "distribution", planned, kills = [] }, index) {
 }
 
 const kills = [
-  ...["distribution", "lasting", "atomic"].map((manner) => ({
+  ...["distribution", "forgetful", "lasting", "atomic"].map((manner) => ({
     fault: "SIGKILL at 75 %, started again",
     manner,
     planned: [],
@@ -98,7 +98,7 @@ try {
   let index = 0;
   for (const one of [...faults({ slow }), ...kills]) {
     const { outcome, twice, seconds, bad } = await day(one, index++);
-    const manner = typeof one.manner === "object" ? "a proxy before it" : (one.manner ?? "distribution");
+    const manner = typeof one.manner === "object" ? "a proxy before it" : (one.manner ?? "forgetful");
     console.log(`| ${one.fault} | ${manner} | ${outcome.replaceAll("|", "/")} | ${twice} | ${seconds} |`);
     if (bad) process.exitCode = 1;
   }

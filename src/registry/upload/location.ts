@@ -22,6 +22,14 @@ function encrypted(from: URL, location: string): string {
   return unaware ? `https:${url.href.slice("http:".length)}` : location;
 }
 
+/**
+ * Docker's registry signs the state of an upload into its address. Once a piece was cut no address of the upload is valid any
+ * more (seen with distribution 2.8), so that whole pieces save nothing there.
+ */
+export function forgetsCutUploads(location: URL): boolean {
+  return location.searchParams.has("_state");
+}
+
 /** The query of a location is the registry's own and stays as it is. */
 export function withDigest(location: URL, digest: string): URL {
   const url = new URL(location);

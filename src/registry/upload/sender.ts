@@ -50,13 +50,13 @@ export class Sender {
       const whole = from === 0 && to === size;
       const range = whole ? undefined : `${from}-${to - 1}`;
       const began = performance.now();
-      const answer = await this.endpoint.patch(session, this.bodyOf(from, to), range);
+      const answer = await this.patch(session, { from, to, range });
       if (!isTaken(answer)) throw await this.refused(answer, from, to);
       // One that stores the bytes and counts them wrongly cannot be gone on with after a break.
       if (!whole && (bytesTaken(answer) ?? to) !== to) throw this.noPieces(answer);
       session.location = nextLocation(answer, session.location);
       session.offset = to;
-      this.pace.learn(to - from, performance.now() - began);
+      this.pace.arrived(to - from, performance.now() - began);
       await arrived();
     }
   }
@@ -84,14 +84,28 @@ export class Sender {
     if (this.learned && this.habit) await this.habits.learn(this.host, this.habit);
   }
 
-  private async pieceEnd({ offset, least = 0, largest = Infinity }: Session): Promise<number> {
+  private async pieceEnd({ location, offset, least = 0, largest = Infinity }: Session): Promise<number> {
     const habit = await this.knownHabit();
     if (habit.whole) {
       if (offset > 0) throw new Setback("it takes a blob in one piece only", { goOn: "anew" });
       return this.blob.size;
     }
-    const piece = Math.max(least, Math.min(this.pace.piece, largest, habit.largest ?? Infinity));
+    const piece = Math.max(least, Math.min(this.pace.piece(location), largest, habit.largest ?? Infinity));
     return Math.min(this.blob.size, offset + piece);
+  }
+
+  private async patch(
+    session: Session,
+    { from, to, range }: { from: number; to: number; range: string | undefined },
+  ): Promise<Answer> {
+    let taken = false;
+    try {
+      const answer = await this.endpoint.patch(session, this.bodyOf(from, to), range);
+      taken = isTaken(answer);
+      return answer;
+    } finally {
+      if (!taken) this.pace.broke(to - from);
+    }
   }
 
   private async refused(answer: Answer, from: number, to: number): Promise<Error> {

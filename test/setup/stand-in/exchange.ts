@@ -80,7 +80,7 @@ export class Exchange {
     if (manner.largestBody !== undefined && length > manner.largestBody)
       return this.problem(413, "SIZE_INVALID");
     if (!upload) return this.problem(404, "BLOB_UPLOAD_UNKNOWN");
-    const state = this.url.searchParams.get("_state");
+    const state = this.url.searchParams.get(manner.signsState ? "_state" : "state");
     if (manner.cut === "fatal" && state !== String(upload.size))
       return this.problem(404, "BLOB_UPLOAD_INVALID");
     if (method === "DELETE") {
@@ -197,7 +197,8 @@ export class Exchange {
 
   private taken(status: number, upload: Upload, more: Record<string, string> = {}): void {
     const { manner, elsewhere, uploadsElsewhere } = this.around;
-    const path = `/v2/${upload.repository}/blobs/uploads/${upload.id}?_state=${upload.size}`;
+    const state = `${manner.signsState ? "_state" : "state"}=${upload.size}`;
+    const path = `/v2/${upload.repository}/blobs/uploads/${upload.id}?${state}`;
     this.done(status, {
       location: uploadsElsewhere ? `${elsewhere}${path}` : path,
       range: rangeOf(upload, manner),

@@ -14,6 +14,8 @@ export interface Manner {
   noPieces?: 400 | 404 | 405;
   /** Refuses larger bodies with HTTP 413, as proxies do. */
   largestBody?: number;
+  /** The address of an upload tells its state, as Docker's own does it. */
+  signsState?: true;
   /** Said of itself in OCI-Chunk-Max-Length. */
   advertised?: number;
 }
@@ -23,7 +25,9 @@ const advertised = 64 * 1024 * 1024;
 
 export const manners = {
   /** Docker's own: what was cut leaves its mark, so that the upload cannot be gone on with. */
-  distribution: { cut: "fatal", taken: 202, advertised },
+  distribution: { cut: "fatal", taken: 202, signsState: true },
+  /** The same, and it does not look like it. */
+  forgetful: { cut: "fatal", taken: 202, advertised },
   /** What has come is kept and told. */
   lasting: { cut: "kept", taken: 202, advertised },
   /** A piece counts only as a whole. */

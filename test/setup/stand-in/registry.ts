@@ -38,7 +38,7 @@ export interface StandIn {
 
 /** A registry on loopback that keeps to the distribution protocol, except where a fault was planned. */
 export async function startStandIn(options: StandInOptions = {}): Promise<StandIn> {
-  const { manner = "distribution" } = options;
+  const { manner = "forgetful" } = options;
   const store = new Store();
   const faults = new FaultPlan();
   const seen: SeenRequest[] = [];

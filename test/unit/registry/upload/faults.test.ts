@@ -31,7 +31,7 @@ describe.each([
   ["with a digest known beforehand", true],
   ["with a digest found while sending", false],
 ])("a blob %s arrives although", (_, digestKnown) => {
-  it.each(mended)("$fault", async ({ planned, manner = "distribution", twice, says }) => {
+  it.each(mended)("$fault", async ({ planned, manner = "forgetful", twice, says }) => {
     server = await standIn({ manner, tokens: login });
     for (const fault of planned) server.inject(fault);
     const push = await pushTo(server);

@@ -39,7 +39,7 @@ it("killed at random moments and started again, a push ends with the right bytes
     await standIn({ tokens: login }),
     folder,
   );
-  for (const manner of ["lasting", "atomic", "distribution"] as const) {
+  for (const manner of ["lasting", "atomic", "forgetful", "distribution"] as const) {
     const server = await standIn({ manner, tokens: login });
     const { result, killed } = await pushThrough(push, server, folder);
     expect(result.digest).toBe(whole.result.digest);

@@ -59,7 +59,7 @@ describe("a push that is started again", () => {
   });
 
   it("begins anew where the registry has lost it", async () => {
-    const first = await brokenOff("distribution");
+    const first = await brokenOff("forgetful");
     expect(await again(first)).toMatchObject({ bytesResumed: 0, bytesSent: large.length });
   });
 

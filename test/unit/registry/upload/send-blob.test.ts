@@ -61,6 +61,18 @@ it("a large blob goes in pieces, is read once, and only its digest is asked for 
   expect(sentTwice(server, large.length)).toBe(0);
 });
 
+it("Docker's registry gets a large blob in one stream, and pieces after a break", async () => {
+  const server = await standIn({ manner: "distribution" });
+  const push = await pushTo(server);
+  await push.send(blobOf(large));
+  expect(methodsOf(server.seen)).toEqual(["HEAD", "POST", "PATCH", "PUT"]);
+  server.inject({ method: "PATCH", fault: { kind: "reset", at: 0.5 } });
+  const seen = server.seen.length;
+  await push.send(blobOf(randomBytes(large.length)));
+  const after = methodsOf(server.seen.slice(seen));
+  expect(after.filter((method) => method === "PATCH").length).toBeGreaterThan(2);
+});
+
 it("pieces grow where the registry is quick", async () => {
   const server = await standIn({ manner: { cut: "fatal", taken: 202 } });
   await (await pushTo(server)).send(blobOf(large));
