@@ -2,6 +2,9 @@ import { throwIfAborted } from "../errors.js";
 import { type ByteCursor, LimitReached } from "./cursor.js";
 import { damaged } from "./damaged.js";
 import { numpyType, shapeOf } from "./numpy-values.js";
+import { longestKept, PickleKept } from "./pickle-kept.js";
+import { longIn, numberIn, quotedIn, unicodeIn } from "./pickle-literals.js";
+import { PickleMachine } from "./pickle-machine.js";
 import {
   opaque,
   PickleDict,
@@ -35,13 +38,6 @@ export interface WalkOptions {
   time?: number;
 }
 
-/** More than the pickles of real models have, and little enough to hold. */
-const mostKept = 400_000;
-const mostKeptBytes = 48 * 1024 * 1024;
-const longestKept = 65_536;
-const mostItems = 20_000;
-const mostStack = 1_000_000;
-const mostMemo = 1_500_000;
 const mostGlobals = 5000;
 const mostNested = 4;
 const longestLine = 1024 * 1024;
@@ -65,13 +61,6 @@ export async function walkPickle(cursor: ByteCursor, options: WalkOptions = {}):
   };
 }
 
-/** Stack and memo of one pickle; a nested one has its own. */
-class Machine {
-  stack: PickleValue[] = [];
-  readonly marks: number[] = [];
-  readonly memo = new Map<number, PickleValue>();
-}
-
 class Walk {
   readonly globals = new Map<string, PickleGlobal>();
   unknownGlobals = false;
@@ -80,8 +69,7 @@ class Walk {
   readonly #cursor: ByteCursor;
   readonly #signal: AbortSignal | undefined;
   readonly #end: number;
-  #kept = 0;
-  #keptBytes = 0;
+  readonly #kept = new PickleKept();
 
   constructor(cursor: ByteCursor, signal: AbortSignal | undefined, end: number) {
     this.#cursor = cursor;
@@ -90,7 +78,7 @@ class Walk {
   }
 
   async run(depth: number): Promise<{ root: PickleValue | undefined; complete: boolean }> {
-    const machine = new Machine();
+    const machine = new PickleMachine(this.#cursor.path);
     try {
       return await this.#steps(machine, depth);
     } catch (error) {
@@ -100,7 +88,7 @@ class Walk {
   }
 
   async #steps(
-    machine: Machine,
+    machine: PickleMachine,
     depth: number,
   ): Promise<{ root: PickleValue | undefined; complete: boolean }> {
     const cursor = this.#cursor;
@@ -120,28 +108,25 @@ class Walk {
       }
       const pending = this.#step(opcode, machine, depth);
       if (pending) await pending;
-      if (machine.stack.length > mostStack) throw this.#broken("It holds too many values at once");
+      machine.checkSize();
     }
   }
 
-  #step(opcode: number, machine: Machine, depth: number): Promise<void> | undefined {
+  #step(opcode: number, machine: PickleMachine, depth: number): Promise<void> | undefined {
     const cursor = this.#cursor;
-    const { stack, marks } = machine;
+    const { stack } = machine;
     switch (opcode) {
       case 0x28: // MARK
-        marks.push(stack.length);
-        if (marks.length > mostStack) throw this.#broken("It is nested too deeply");
+        machine.mark();
         return;
       case 0x30: // POP
-        // Of a mark, too, when it is on top
-        if (marks.at(-1) === stack.length) marks.pop();
-        else this.#pop(machine);
+        machine.drop();
         return;
       case 0x31: // POP_MARK
-        this.#toMark(machine);
+        machine.toMark();
         return;
       case 0x32: // DUP
-        stack.push(this.#top(machine));
+        stack.push(machine.top());
         return;
 
       // Numbers and truth values
@@ -200,69 +185,69 @@ class Walk {
         stack.push(opaque);
         return;
       case 0x98: // READONLY_BUFFER
-        this.#top(machine);
+        machine.top();
         return;
 
       // Tuples, lists, sets and dicts
       case 0x29: // EMPTY_TUPLE
-        stack.push(this.#keep(new PickleTuple([])));
+        stack.push(this.#kept.one(new PickleTuple([])));
         return;
       case 0x74: // TUPLE
-        stack.push(this.#tuple(this.#toMark(machine)));
+        stack.push(this.#kept.tuple(machine.toMark()));
         return;
       case 0x85: // TUPLE1
       case 0x86: // TUPLE2
       case 0x87: // TUPLE3
-        stack.push(this.#tuple(this.#pops(machine, opcode - 0x84)));
+        stack.push(this.#kept.tuple(machine.pops(opcode - 0x84)));
         return;
       case 0x5d: // EMPTY_LIST
       case 0x8f: // EMPTY_SET
-        stack.push(this.#keep(new PickleList()));
+        stack.push(this.#kept.one(new PickleList()));
         return;
       case 0x6c: // LIST
       case 0x91: // FROZENSET
-        stack.push(this.#append(this.#keep(new PickleList()), this.#toMark(machine)));
+        stack.push(this.#kept.append(this.#kept.one(new PickleList()), machine.toMark()));
         return;
       case 0x61: {
         // APPEND
-        const item = this.#pop(machine);
-        this.#append(this.#top(machine), [item]);
+        const item = machine.pop();
+        this.#kept.append(machine.top(), [item]);
         return;
       }
       case 0x65: // APPENDS
       case 0x90: {
         // ADDITEMS
-        const items = this.#toMark(machine);
-        this.#append(this.#top(machine), items);
+        const items = machine.toMark();
+        this.#kept.append(machine.top(), items);
         return;
       }
       case 0x7d: // EMPTY_DICT
-        stack.push(this.#keep(new PickleDict()));
+        stack.push(this.#kept.one(new PickleDict()));
         return;
       case 0x64: // DICT
-        stack.push(this.#setItems(this.#keep(new PickleDict()), this.#toMark(machine)));
+        stack.push(this.#setItems(this.#kept.one(new PickleDict()), machine.toMark()));
         return;
       case 0x73: {
         // SETITEM
-        const pair = this.#pops(machine, 2);
-        this.#setItems(this.#top(machine), pair);
+        const pair = machine.pops(2);
+        this.#setItems(machine.top(), pair);
         return;
       }
       case 0x75: {
         // SETITEMS
-        const items = this.#toMark(machine);
-        this.#setItems(this.#top(machine), items);
+        const items = machine.toMark();
+        this.#setItems(machine.top(), items);
         return;
       }
 
       // The memo
       case 0x67: // GET
-        return this.#index((index) => stack.push(this.#recall(machine, index)));
+        return this.#index((index) => stack.push(machine.recall(index)));
       case 0x68: // BINGET
-        stack.push(this.#recall(machine, cursor.byte()));
+        stack.push(machine.recall(cursor.byte()));
         return;
       case 0x6a: // LONG_BINGET
-        stack.push(this.#recall(machine, cursor.take(4).readUInt32LE(0)));
+        stack.push(machine.recall(cursor.take(4).readUInt32LE(0)));
         return;
       case 0x70: // PUT
         return this.#index((index) => this.#remember(machine, index));
@@ -273,7 +258,7 @@ class Walk {
         this.#remember(machine, cursor.take(4).readUInt32LE(0));
         return;
       case 0x94: // MEMOIZE
-        this.#remember(machine, machine.memo.size);
+        this.#remember(machine, machine.remembered);
         return;
 
       // Imports and calls: noted, never done
@@ -281,7 +266,7 @@ class Walk {
         return this.#globalLines(machine);
       case 0x93: {
         // STACK_GLOBAL
-        const [module, name] = this.#pops(machine, 2);
+        const [module, name] = machine.pops(2);
         stack.push(this.#global(module, name));
         return;
       }
@@ -295,20 +280,20 @@ class Walk {
       case 0x52: // REDUCE
       case 0x81: {
         // NEWOBJ
-        const [callee, args] = this.#pops(machine, 2);
+        const [callee, args] = machine.pops(2);
         stack.push(this.#call(callee, args));
         return;
       }
       case 0x92: {
         // NEWOBJ_EX
-        const [callee, args] = this.#pops(machine, 3);
+        const [callee, args] = machine.pops(3);
         stack.push(this.#call(callee, args));
         return;
       }
       case 0x6f: {
         // OBJ
-        const [callee, ...args] = this.#toMark(machine);
-        stack.push(this.#call(callee, this.#tuple(args)));
+        const [callee, ...args] = machine.toMark();
+        stack.push(this.#call(callee, this.#kept.tuple(args)));
         return;
       }
       case 0x69: // INST
@@ -317,10 +302,10 @@ class Walk {
         return this.#build(machine, depth);
       case 0x50: // PERSID
         return this.#line().then((id) => {
-          stack.push(this.#keep(new PicklePersistent(id)));
+          stack.push(this.#kept.one(new PicklePersistent(id)));
         });
       case 0x51: // BINPERSID
-        stack.push(this.#keep(new PicklePersistent(this.#pop(machine))));
+        stack.push(this.#kept.one(new PicklePersistent(machine.pop())));
         return;
 
       case 0x80: // PROTO
@@ -336,93 +321,6 @@ class Walk {
 
   #broken(why: string): Error {
     return damaged(this.#cursor.path, `${why}.`);
-  }
-
-  #pop(machine: Machine): PickleValue {
-    if (machine.stack.length <= (machine.marks.at(-1) ?? 0))
-      throw this.#broken("It takes a value that is not there");
-    return machine.stack.pop() as PickleValue;
-  }
-
-  /** The last `count` values, the deepest first. */
-  #pops(machine: Machine, count: number): PickleValue[] {
-    const { stack, marks } = machine;
-    if (stack.length - count < (marks.at(-1) ?? 0)) throw this.#broken("It takes a value that is not there");
-    return stack.splice(stack.length - count, count);
-  }
-
-  #top(machine: Machine): PickleValue {
-    const value = machine.stack.at(-1);
-    if (value === undefined) throw this.#broken("It takes a value that is not there");
-    return value;
-  }
-
-  #toMark(machine: Machine): PickleValue[] {
-    const mark = machine.marks.pop();
-    if (mark === undefined) throw this.#broken("It closes what was not opened");
-    return machine.stack.splice(mark);
-  }
-
-  #keep<T extends PickleValue>(value: T): T {
-    this.#kept += 1;
-    return value;
-  }
-
-  get #full(): boolean {
-    return this.#kept > mostKept;
-  }
-
-  #tuple(items: PickleValue[]): PickleValue {
-    this.#kept += 1 + items.length;
-    return this.#full || items.length > mostItems ? opaque : new PickleTuple(items);
-  }
-
-  #append(target: PickleValue, items: readonly PickleValue[]): PickleValue {
-    let list: PickleList | undefined;
-    if (target instanceof PickleList) list = target;
-    else if (target instanceof PickleObject) {
-      target.list ??= new PickleList();
-      list = target.list;
-    }
-    if (!list) return target;
-    const room = this.#full ? 0 : Math.max(0, mostItems - list.items.length);
-    for (const item of items.slice(0, room)) list.items.push(item);
-    this.#kept += Math.min(room, items.length);
-    list.dropped += Math.max(0, items.length - room);
-    return target;
-  }
-
-  #setItems(target: PickleValue, items: readonly PickleValue[]): PickleValue {
-    if (items.length % 2 !== 0) throw this.#broken("A key in it has no value");
-    let dict: PickleDict | undefined;
-    if (target instanceof PickleDict) dict = target;
-    else if (target instanceof PickleObject) {
-      target.dict ??= new PickleDict();
-      dict = target.dict;
-    }
-    if (!dict) return target;
-    for (let at = 0; at < items.length; at += 2) {
-      if (this.#full || dict.pairs.length >= mostItems) {
-        dict.dropped += 1;
-      } else {
-        dict.pairs.push([items[at] as PickleValue, items[at + 1] as PickleValue]);
-        this.#kept += 3;
-      }
-    }
-    return target;
-  }
-
-  #recall(machine: Machine, index: number): PickleValue {
-    const value = machine.memo.get(index);
-    if (value !== undefined) return value;
-    if (machine.memo.size >= mostMemo) return opaque;
-    throw this.#broken("It refers to a value that it never made");
-  }
-
-  #remember(machine: Machine, index: number): void {
-    const value = this.#top(machine);
-    if (machine.memo.size < mostMemo || machine.memo.has(index)) machine.memo.set(index, value);
-    else if (typeof value === "string") this.unknownGlobals = true; // it could be a name of one
   }
 
   #global(module: PickleValue | undefined, name: PickleValue | undefined): PickleValue {
@@ -441,25 +339,34 @@ class Walk {
 
   #call(callee: PickleValue | undefined, args: PickleValue | undefined): PickleValue {
     this.calls = true;
-    this.#kept += 4;
-    return this.#full ? opaque : new PickleObject(callee ?? opaque, args ?? opaque);
+    return this.#kept.call(callee, args);
   }
 
-  async #globalLines(machine: Machine): Promise<void> {
+  #remember(machine: PickleMachine, index: number): void {
+    // What is forgotten could be a name of something that is imported
+    if (!machine.remember(index) && typeof machine.top() === "string") this.unknownGlobals = true;
+  }
+
+  #setItems(target: PickleValue, items: readonly PickleValue[]): PickleValue {
+    if (items.length % 2 !== 0) throw this.#broken("A key in it has no value");
+    return this.#kept.setItems(target, items);
+  }
+
+  async #globalLines(machine: PickleMachine): Promise<void> {
     const module = await this.#line();
     const name = await this.#line();
     machine.stack.push(this.#global(module, name));
   }
 
-  async #instance(machine: Machine): Promise<void> {
+  async #instance(machine: PickleMachine): Promise<void> {
     const module = await this.#line();
     const name = await this.#line();
-    machine.stack.push(this.#call(this.#global(module, name), this.#tuple(this.#toMark(machine))));
+    machine.stack.push(this.#call(this.#global(module, name), this.#kept.tuple(machine.toMark())));
   }
 
-  #build(machine: Machine, depth: number): Promise<void> | undefined {
-    const state = this.#pop(machine);
-    const target = this.#top(machine);
+  #build(machine: PickleMachine, depth: number): Promise<void> | undefined {
+    const state = machine.pop();
+    const target = machine.top();
     if (!(target instanceof PickleObject)) return;
     target.state = state;
     if (target.path === "joblib.numpy_pickle.NumpyArrayWrapper")
@@ -468,7 +375,7 @@ class Walk {
   }
 
   /** joblib writes an array's bytes right after the wrapper that describes it. */
-  async #rawArray(wrapper: PickleObject, machine: Machine, depth: number): Promise<void> {
+  async #rawArray(wrapper: PickleObject, machine: PickleMachine, depth: number): Promise<void> {
     const cursor = this.#cursor;
     const dtype = wrapper.attribute("dtype") ?? opaque;
     const shape = shapeOf(wrapper.attribute("shape"));
@@ -486,18 +393,12 @@ class Walk {
       }
       const length = shape.reduce((product, size) => product * size, type.itemSize);
       if (!Number.isSafeInteger(length)) throw this.#broken("An array in it is larger than any file");
-      const data = this.#mayKeep(length) ? await cursor.bytes(length, longestKept) : undefined;
+      const data = this.#kept.takes(length) ? await cursor.bytes(length, longestKept) : undefined;
       if (!data) await cursor.skip(length);
       array = new RawArray(dtype, shape, data, undefined);
     }
     machine.stack.pop();
     machine.stack.push(array);
-  }
-
-  #mayKeep(length: number): boolean {
-    if (length > longestKept || this.#keptBytes + length > mostKeptBytes) return false;
-    this.#keptBytes += length;
-    return true;
   }
 
   #length8(): number {
@@ -507,9 +408,9 @@ class Walk {
   }
 
   /** At once where the bytes are there already, as most texts are short and there are many. */
-  #text(length: number, encoding: "utf8" | "latin1", machine: Machine): Promise<void> | undefined {
+  #text(length: number, encoding: "utf8" | "latin1", machine: PickleMachine): Promise<void> | undefined {
     if (length < 0) throw this.#broken("A length in it is negative");
-    if (!this.#mayKeep(length)) return this.#leaveOut(length, machine);
+    if (!this.#kept.takes(length)) return this.#leaveOut(length, machine);
     const cursor = this.#cursor;
     if (cursor.ready >= length) {
       machine.stack.push(cursor.take(length).toString(encoding));
@@ -520,33 +421,27 @@ class Walk {
     });
   }
 
-  #bytes(length: number, machine: Machine): Promise<void> | undefined {
-    if (!this.#mayKeep(length)) return this.#leaveOut(length, machine);
+  #bytes(length: number, machine: PickleMachine): Promise<void> | undefined {
+    if (!this.#kept.takes(length)) return this.#leaveOut(length, machine);
     return this.#cursor.bytes(length, longestKept).then((bytes) => {
       machine.stack.push(bytes);
     });
   }
 
-  async #leaveOut(length: number, machine: Machine): Promise<void> {
+  async #leaveOut(length: number, machine: PickleMachine): Promise<void> {
     await this.#cursor.skip(length);
     machine.stack.push(opaque);
   }
 
-  async #long(length: number, machine: Machine): Promise<void> {
+  async #long(length: number, machine: PickleMachine): Promise<void> {
     if (length < 0) throw this.#broken("A length in it is negative");
     if (length > 8) return await this.#leaveOut(length, machine);
-    const bytes = await this.#cursor.bytes(length, 8);
-    if (length === 0) {
-      machine.stack.push(0);
-      return;
-    }
-    const number = BigInt.asIntN(8 * length, BigInt(`0x${bytes.reverse().toString("hex")}`));
-    machine.stack.push(Number.isSafeInteger(Number(number)) ? Number(number) : number);
+    machine.stack.push(longIn(await this.#cursor.bytes(length, 8)));
   }
 
   async #line(encoding: "utf8" | "latin1" = "utf8"): Promise<string> {
     const bytes = await this.#cursor.line(longestLine);
-    return this.#mayKeep(bytes.length) ? bytes.toString(encoding) : "";
+    return this.#kept.takes(bytes.length) ? bytes.toString(encoding) : "";
   }
 
   async #index(use: (index: number) => void): Promise<void> {
@@ -555,44 +450,22 @@ class Walk {
     use(Number(text));
   }
 
-  async #textNumber(opcode: number, machine: Machine): Promise<void> {
-    const text = (await this.#line()).trim();
-    if (opcode === 0x49 && (text === "00" || text === "01")) {
-      machine.stack.push(text === "01");
-      return;
-    }
-    if (!/^[+-]?(\d|\.\d|inf|nan)[\d.eE+-]*L?$/.test(text)) throw this.#broken("A number in it is none");
-    const number = Number(text.replace(/L$/, ""));
-    machine.stack.push(Number.isFinite(number) ? number : opaque);
+  async #textNumber(opcode: number, machine: PickleMachine): Promise<void> {
+    const number = numberIn(await this.#line(), { isInt: opcode === 0x49 });
+    if (number === undefined) throw this.#broken("A number in it is none");
+    machine.stack.push(number);
   }
 
-  async #textLine(opcode: number, machine: Machine): Promise<void> {
-    // Characters beyond ASCII stand there as one byte or escaped
-    const text = await this.#line("latin1");
-    if (opcode === 0x56) {
-      machine.stack.push(
-        text.replace(
-          /\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))/g,
-          (whole, short?: string, long?: string) => codePoint(short ?? long ?? "") ?? whole,
-        ),
-      );
-      return;
-    }
-    const quoted = /^(['"])([\s\S]*)\1\r?$/.exec(text);
-    if (!quoted) throw this.#broken("A text in it has no quotes");
-    machine.stack.push(
-      (quoted[2] ?? "").replace(/\\x([0-9a-fA-F]{2})/g, (_, hex: string) => codePoint(hex) ?? ""),
-    );
+  async #textLine(opcode: number, machine: PickleMachine): Promise<void> {
+    const line = await this.#line("latin1");
+    const text = opcode === 0x56 ? unicodeIn(line) : quotedIn(line);
+    if (text === undefined) throw this.#broken("A text in it has no quotes");
+    machine.stack.push(text);
   }
-}
-
-function codePoint(hex: string): string | undefined {
-  const number = Number.parseInt(hex, 16);
-  return number >= 0 && number <= 0x10ffff ? String.fromCodePoint(number) : undefined;
 }
 
 /** The outermost object of an unfinished pickle, with the attributes that were complete. */
-function partial(machine: Machine): PickleValue | undefined {
+function partial(machine: PickleMachine): PickleValue | undefined {
   const [root, dict, ...rest] = machine.stack;
   if (root instanceof PickleObject && dict instanceof PickleDict) {
     for (let at = 0; at + 1 < rest.length && at < 200; at += 2) {

@@ -101,10 +101,12 @@ function gpuNeeds(
   needs: readonly CudaNeed[],
   asked: string | undefined,
 ): Needed {
-  const cpuOnly = required.find(({ name }) => name in data.cpuOnly);
-  if (onnx && cpuOnly?.name === "onnxruntime")
-    throw new UserError("incompatible", "onnxruntime has no CUDA, and the project says accelerator: cuda.", {
-      hint: `Require ${data.cpuOnly.onnxruntime} instead, or set \`accelerator: cpu\`.`,
+  const cpuOnly = required.map(({ name }) => name).filter((name) => name in data.cpuOnly);
+  // Beside another package that has CUDA it may well be meant to compute on the CPU
+  const useless = onnx ? cpuOnly.find((name) => name === "onnxruntime") : needs.length === 0 && cpuOnly[0];
+  if (useless)
+    throw new UserError("incompatible", `${useless} has no CUDA, and the project says accelerator: cuda.`, {
+      hint: `Require ${data.cpuOnly[useless]} instead, or set \`accelerator: cpu\`.`,
     });
   const system = needs.filter(({ from }) => from === "image");
   const flavour = cuda.kind === "asked" && cuda.flavour !== undefined;

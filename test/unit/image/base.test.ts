@@ -209,6 +209,7 @@ describe("what cannot be is refused, with the nearest that can", () => {
     ["torch==2.8.0+cpu", {}, /has no CUDA/, /torch==2\.8\.0/],
     ["jax==0.8.0", {}, /as it is required has no CUDA/, /jax\[cuda13\]/],
     ["onnxruntime==1.22.0", { onnx: true }, /onnxruntime has no CUDA/, /onnxruntime-gpu\[cuda,cudnn\]/],
+    ["tensorflow-cpu==2.20.0", {}, /tensorflow-cpu has no CUDA/, /tensorflow\[and-cuda\]/],
     ["cupy-cuda11x\nonnxruntime-gpu==1.22.0", {}, /cupy-cuda11x needs CUDA 11/, /same CUDA/],
   ] as const)("%s with %j", (requirements, more, message, hint) => {
     expect(() => gpu(requirements, more)).toThrow(
