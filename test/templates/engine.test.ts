@@ -26,8 +26,10 @@ describe.each(names)("the template %s", (template) => {
     expect(init.code, init.stderr).toBe(0);
     const project = join(cwd, name);
     onTestFinished(async () => void (await modelship(["stop", name], { cwd: project })));
+    const nodeBase = template.startsWith("node-") && process.env.MODELSHIP_TEST_NODE_BASE;
     const run = await modelship(["run", "--detach", "--port", "0", "--json", ...networkFlags], {
       cwd: project,
+      ...(nodeBase && { env: { MODELSHIP_IMAGE_BASE: nodeBase } }),
     });
     expect(run.code, run.stderr).toBe(0);
     const { url } = JSON.parse(run.stdout);

@@ -34,11 +34,14 @@ export async function projectShipment(
         const built = await building;
         return { built, code: await sendCode(target, built.engine, built.image, options) };
       };
+      const digesting = extras.documents ? stopping(target, digestRemembered(layers)) : undefined;
+      digesting?.catch(() => {}); // awaited with the others
       const [weights, first, ...others] = await Promise.all([
         stopping(target, sendWeights(target, layers)),
         stopping(target, sendingCode(building[0])),
         ...building.slice(1).map((one) => stopping(target, sendingCode(one))),
       ]);
+      await digesting;
       await digests.save();
       const manifest = await assemble(target, [first, ...others], weights);
       return {
@@ -56,6 +59,12 @@ export async function projectShipment(
       };
     },
   };
+}
+
+/** Sending hashes nothing of a layer whose digest is remembered: its files are digested meanwhile. */
+async function digestRemembered(layers: readonly Layer[]): Promise<void> {
+  const remembered = layers.filter(({ digest }) => digest !== undefined);
+  await Promise.all(remembered.map((layer) => layer.digestedFiles()));
 }
 
 async function documents(
