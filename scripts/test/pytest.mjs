@@ -10,6 +10,8 @@ import { isNodeTemplate } from "./node.mjs";
 import { runQuietly, withReports } from "./quiet.mjs";
 import { callWithExample, waitsForItsUser } from "./serve.mjs";
 
+const uvVersion = "0.13.9";
+
 /** The runtime and the templates, or all that is too long for every day: templates with large packages, and made `--from` a model. */
 export async function runPytest(env, { large = false } = {}) {
   const total = { passed: 0, failed: 0, skipped: 0 };
@@ -153,6 +155,18 @@ async function findPython() {
   );
 }
 
+/** uv, which makes an environment in a quarter of pip's time. */
+async function installer(python) {
+  const path = statePath("venv", `uv-${uvVersion}`);
+  if (!existsSync(join(path, "complete"))) {
+    rmSync(path, { recursive: true, force: true });
+    await run(python, ["-m", "venv", path]);
+    await run(join(path, bin, "python"), ["-m", "pip", "install", "-q", `uv==${uvVersion}`]);
+    mkdirSync(join(path, "complete"));
+  }
+  return join(path, bin, "uv");
+}
+
 /** Kept in the state folder, one for each list of requirements: the second run installs nothing. */
 async function virtualenv(name, python, requirements, served = false) {
   const key = createHash("sha256").update(`${python}${served ? " and the service" : ""}`);
@@ -162,13 +176,15 @@ async function virtualenv(name, python, requirements, served = false) {
     if (existsSync(join(path, "complete"))) return ALREADY;
     rmSync(path, { recursive: true, force: true });
     mkdirSync(statePath("venv"), { recursive: true });
-    await run(python, ["-m", "venv", path]);
-    const pip = (...args) => run(join(path, bin, "python"), ["-m", "pip", "install", "-q", ...args]);
+    const uv = await installer(python);
+    await run(uv, ["venv", "-q", "--python", python, path]);
+    const install = (...args) =>
+      run(uv, ["pip", "install", "-q", "--python", join(path, bin, "python"), ...args]);
     const files = requirements.flatMap((file) => ["-r", file]);
     const { cwd } = runtime();
     // As in an image: what the service needs by its hashes, then the project's within what the service works with.
-    if (served) await pip("--require-hashes", "-r", join(cwd, "requirements.txt"));
-    await pip(...(served ? ["-c", join(cwd, "constraints.txt")] : []), ...files);
+    if (served) await install("--require-hashes", "-r", join(cwd, "requirements.txt"));
+    await install(...(served ? ["-c", join(cwd, "constraints.txt")] : []), ...files);
     mkdirSync(join(path, "complete"));
   });
   return path;

@@ -8,6 +8,8 @@ import { type TokenOptions, Tokens } from "./tokens.js";
 
 export interface StandInOptions {
   manner?: MannerName | Manner;
+  /** Bytes of the largest piece, of those that name one. */
+  piece?: number;
   /** Asks for tokens; lets everybody in unless given. */
   tokens?: TokenOptions;
   /** Uploads go to the other host, as with registries that keep their blobs elsewhere. */
@@ -36,6 +38,10 @@ export interface StandIn {
   close: () => Promise<void>;
 }
 
+function withPieces(manner: Manner, piece: number | undefined): Manner {
+  return manner.advertised === undefined || piece === undefined ? manner : { ...manner, advertised: piece };
+}
+
 /** A registry on loopback that keeps to the distribution protocol, except where a fault was planned. */
 export async function startStandIn(options: StandInOptions = {}): Promise<StandIn> {
   const { manner = "forgetful" } = options;
@@ -46,7 +52,7 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
   const surroundings: Surroundings = {
     store,
     faults,
-    manner: typeof manner === "string" ? manners[manner] : manner,
+    manner: typeof manner === "string" ? withPieces(manners[manner], options.piece) : manner,
     tokens,
     origin: "",
     elsewhere: "",

@@ -1,9 +1,8 @@
 import type { PlannedFault } from "./faults.js";
+import { piece } from "./for-test.js";
 import type { MannerName } from "./manner.js";
 
 const megabyte = 1024 * 1024;
-/** What is sent at once, unless the registry wants it otherwise. */
-const piece = 64 * megabyte;
 
 /** A bad day that a push gets over. */
 export interface Mended {

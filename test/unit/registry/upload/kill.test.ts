@@ -3,12 +3,11 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { type CompiledPush, compilePush } from "../../../setup/compiled-push.js";
 import { folderWith } from "../../../setup/folder.js";
-import { type StandIn, standIn } from "../../../setup/stand-in/for-test.js";
+import { piece, type StandIn, standIn } from "../../../setup/stand-in/for-test.js";
 import { manners } from "../../../setup/stand-in/manner.js";
 import { login, megabyte, repository } from "./setup.js";
 
-const piece = 64 * megabyte;
-const size = 200 * megabyte;
+const size = 3 * piece + megabyte;
 const kills = 7;
 
 /** Pushes until it is through, killed at random moments. */

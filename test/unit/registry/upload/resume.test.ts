@@ -3,7 +3,7 @@ import { readdir, readFile, rename, stat, utimes, writeFile } from "node:fs/prom
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { blobOf } from "../../../setup/bytes-blob.js";
-import { type StandIn, standIn } from "../../../setup/stand-in/for-test.js";
+import { piece, type StandIn, standIn } from "../../../setup/stand-in/for-test.js";
 import type { MannerName } from "../../../setup/stand-in/manner.js";
 import {
   cacheContent,
@@ -11,7 +11,6 @@ import {
   failure,
   large,
   login,
-  megabyte,
   type Push,
   pushTo,
   repository,
@@ -19,7 +18,6 @@ import {
   stored,
 } from "./setup.js";
 
-const piece = 64 * megabyte;
 const blob = () => blobOf(large, { digestKnown: false });
 
 /** A push that has failed for good in the middle of its second piece, and its one state file. */

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { expect, it } from "vitest";
 import { blobOf } from "../../../setup/bytes-blob.js";
 import { standIn } from "../../../setup/stand-in/for-test.js";
-import { failure, large, login, megabyte, pushTo, repository, sentTwice, stored } from "./setup.js";
+import { failure, huge, large, login, megabyte, pushTo, repository, sentTwice, stored } from "./setup.js";
 
 const small = randomBytes(5_000);
 const medium = randomBytes(3 * megabyte);
@@ -64,24 +64,24 @@ it("a large blob goes in pieces, is read once, and only its digest is asked for 
 it("Docker's registry gets a large blob in one stream, and pieces after a break", async () => {
   const server = await standIn({ manner: "distribution" });
   const push = await pushTo(server);
-  await push.send(blobOf(large));
+  await push.send(blobOf(huge()));
   expect(methodsOf(server.seen)).toEqual(["HEAD", "POST", "PATCH", "PUT"]);
   server.inject({ method: "PATCH", fault: { kind: "reset", at: 0.5 } });
   const seen = server.seen.length;
-  await push.send(blobOf(randomBytes(large.length)));
+  await push.send(blobOf(huge()));
   const after = methodsOf(server.seen.slice(seen));
   expect(after.filter((method) => method === "PATCH").length).toBeGreaterThan(2);
 });
 
 it("pieces grow where the registry is quick", async () => {
   const server = await standIn({ manner: { cut: "fatal", taken: 202 } });
-  await (await pushTo(server)).send(blobOf(large));
+  await (await pushTo(server)).send(blobOf(huge()));
   expect(methodsOf(server.seen)).toEqual(["HEAD", "POST", "PATCH", "PATCH", "PUT"]);
 });
 
 it("a registry that names its largest piece gets no larger one", async () => {
   const server = await standIn({
-    manner: { cut: "kept", taken: 202, advertised: 30 * megabyte, largestPiece: 30 * megabyte },
+    manner: { cut: "kept", taken: 202, advertised: 8 * megabyte, largestPiece: 8 * megabyte },
   });
   await (await pushTo(server)).send(blobOf(large));
   expect(methodsOf(server.seen).filter((method) => method === "PATCH")).toHaveLength(5);
@@ -90,7 +90,7 @@ it("a registry that names its largest piece gets no larger one", async () => {
 it("behind a proxy that limits bodies, pieces get smaller, and are small at once the next time", async () => {
   const server = await standIn({ manner: { cut: "fatal", taken: 202, largestBody: 20 * megabyte } });
   const push = await pushTo(server);
-  const blob = blobOf(large);
+  const blob = blobOf(huge());
   await push.send(blob);
   expect(stored(server, blob.itsDigest)).toBe(true);
   const refused = server.seen.length;
@@ -102,10 +102,10 @@ it("behind a proxy that limits bodies, pieces get smaller, and are small at once
 it("a registry that refused pieces is not offered any the next time", async () => {
   const server = await standIn({ manner: "ghcr" });
   const push = await pushTo(server);
-  await push.send(blobOf(large));
+  await push.send(blobOf(huge()));
   const before = server.seen.length;
   const other = await pushTo(server, { cache: push.cache });
-  await other.send(blobOf(Buffer.concat([large, small])));
+  await other.send(blobOf(huge()));
   expect(methodsOf(server.seen.slice(before))).toEqual(["HEAD", "POST", "PATCH", "PUT"]);
 });
 

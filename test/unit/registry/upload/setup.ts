@@ -7,15 +7,17 @@ import type { Blob } from "../../../../src/registry/blob.js";
 import { RegistryClient, type RegistryClientOptions } from "../../../../src/registry/client.js";
 import { type SendOptions, type SentBlob, sendBlob } from "../../../../src/registry/upload/send-blob.js";
 import { folderWith } from "../../../setup/folder.js";
-import type { StandIn } from "../../../setup/stand-in/for-test.js";
+import { piece, type StandIn } from "../../../setup/stand-in/for-test.js";
 
 export const megabyte = 1024 * 1024;
 export const canary = "canary-4be19d";
 export const repository = "acme/digits";
 export const login = { username: "ada", password: canary, lifetime: 300 };
 
-/** Large enough for three pieces. */
-export const large = randomBytes(130 * megabyte);
+/** Large enough for three pieces of those that name their size. */
+export const large = randomBytes(2 * piece + 2 * megabyte);
+/** Large enough for three pieces of those that do not. */
+export const huge = () => randomBytes(130 * megabyte);
 
 export interface Push {
   client: RegistryClient;
