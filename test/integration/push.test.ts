@@ -1,14 +1,15 @@
-import { mkdtemp, readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer, request as forward, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { Engine } from "../../src/docker/client.js";
 import { inspectImage } from "../../src/docker/images.js";
 import { modelship } from "../setup/cli.js";
-import { cleanImagesOf, networkFlags, testEngine } from "../setup/engine.js";
-import { smallProject } from "../setup/project.js";
+import { networkFlags, removeImagesOf, testEngine } from "../setup/engine.js";
+import { keptFolder } from "../setup/folder.js";
+import { smallProject, type TestProject } from "../setup/project.js";
 
 const open = process.env.MODELSHIP_TEST_REGISTRY ?? "";
 const locked = process.env.MODELSHIP_TEST_AUTH_REGISTRY ?? "";
@@ -16,19 +17,25 @@ const user = process.env.MODELSHIP_TEST_AUTH_USER ?? "";
 const password = process.env.MODELSHIP_TEST_AUTH_PASSWORD ?? "";
 
 let engine: Engine;
+/** Built once: each test pushes it somewhere else. */
+let project: TestProject;
 beforeAll(async () => {
   engine = await testEngine();
+  project = await smallProject({}, keptFolder);
+  expect((await modelship(["build", ...networkFlags], { cwd: project.root })).code).toBe(0);
+});
+afterAll(async () => {
+  await removeImagesOf(engine, project.name);
+  await rm(project.root, { recursive: true });
 });
 
 async function builtProject() {
-  const { name, root } = await smallProject();
-  cleanImagesOf(engine, name);
+  const { name, root } = project;
   const config = await mkdtemp(join(tmpdir(), "modelship-test-config-"));
   const command = (args: readonly string[], more: Partial<Parameters<typeof modelship>[1]> = {}) =>
     modelship(args, { cwd: root, ...more, env: { DOCKER_CONFIG: config, ...more.env } });
   const push = (args: readonly string[], more: Partial<Parameters<typeof modelship>[1]> = {}) =>
     command(["push", ...networkFlags, ...args], more);
-  expect((await command(["build", ...networkFlags])).code).toBe(0);
   return { name, config, command, push };
 }
 

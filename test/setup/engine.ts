@@ -23,12 +23,14 @@ export async function imagesOf(engine: Engine, name: string) {
 
 /** Removes every image of this project when the test ends. */
 export function cleanImagesOf(engine: Engine, name: string): void {
-  onTestFinished(async () => {
-    for (const image of await imagesOf(engine, name)) {
-      for (const tag of image.repoTags) await removeImage(engine, tag, { force: true }).catch(() => false);
-      await removeImage(engine, image.id, { force: true }).catch(() => false);
-    }
-  });
+  onTestFinished(() => removeImagesOf(engine, name));
+}
+
+export async function removeImagesOf(engine: Engine, name: string): Promise<void> {
+  for (const image of await imagesOf(engine, name)) {
+    for (const tag of image.repoTags) await removeImage(engine, tag, { force: true }).catch(() => false);
+    await removeImage(engine, image.id, { force: true }).catch(() => false);
+  }
 }
 
 /** An image with one file and no Python, removed when the test ends. */

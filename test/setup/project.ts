@@ -9,9 +9,10 @@ export interface TestProject {
 /** A small real project whose only requirements are the service's own, so that it builds in seconds. */
 export async function smallProject(
   more: Readonly<Record<string, string | Buffer>> = {},
+  makeFolder = folderWith,
 ): Promise<TestProject> {
   const name = `test-${randomBytes(4).toString("hex")}`;
-  const root = await folderWith({
+  const root = await makeFolder({
     "modelship.yaml": `name: ${name}\nversion: 1.0.0\n`,
     "model.py": doublingModel,
     "model/factor.txt": "2\n",
