@@ -3,8 +3,10 @@ import { defineConfig } from "vitest/config";
 const isDefaultEngine = (process.env.MODELSHIP_TEST_ENGINE ?? "default") === "default";
 /** What other engines take no part in, or no other part than in the rest, is tested once. */
 const withoutEngine = [
+  "absent-gpu",
   "contract",
   "debug",
+  "edge",
   "init-from",
   "layout",
   "node",

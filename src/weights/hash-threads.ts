@@ -53,11 +53,15 @@ interface Waiting {
   reject: (error: Error) => void;
 }
 
-/** Starts with its first hasher and stays for the next ones; without any it keeps no process alive. */
+/** Milliseconds without a hasher after which a thread, and its memory, are given back. */
+const idleTime = 200;
+
+/** Starts with its first hasher and stays a moment for the next one; without any it keeps no process alive. */
 class HashThread {
   /** Answers come in the order of the questions. */
   private readonly hashers = new Map<number, Waiting[]>();
   private worker: Worker | undefined;
+  private ending: NodeJS.Timeout | undefined;
   private nextId = 0;
 
   get load(): number {
@@ -65,6 +69,7 @@ class HashThread {
   }
 
   open(memory: SharedArrayBuffer): number {
+    clearTimeout(this.ending);
     this.worker ??= this.start();
     this.worker.ref();
     const id = this.nextId++;
@@ -85,7 +90,14 @@ class HashThread {
   close(id: number): void {
     if (!this.hashers.delete(id)) return;
     this.send({ id });
-    if (this.hashers.size === 0) this.worker?.unref();
+    if (this.hashers.size > 0) return;
+    this.worker?.unref();
+    this.ending = setTimeout(() => this.end(), idleTime).unref();
+  }
+
+  private end(): void {
+    void this.worker?.terminate();
+    this.worker = undefined;
   }
 
   private send(order: Order): void {

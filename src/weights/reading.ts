@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { throwIfAborted } from "../errors.js";
 import type { BlobReading } from "../registry/blob.js";
 import { ContentHashes } from "./content-hashes.js";
@@ -27,8 +28,8 @@ export interface ReadOptions {
 
 /** Smaller ones cost more in calls and messages than they save in memory. */
 const pieceBytes = 1024 * 1024;
-/** One is with the consumer, one is being read, the others are with the hashers. */
-const pieces = 4;
+/** One is with the consumer and one is being read; two more are with the hashers. */
+const pieces = { plain: 2, hashed: 4 };
 
 /**
  * Reads bytes and files one after the other, the next piece while the consumer has this one. Hashes are computed off
@@ -62,7 +63,7 @@ export interface Watch {
 }
 
 /** Files that are read for their digests only; more at once would cost memory and gain nothing. */
-const turns = new Turns(4);
+const turns = new Turns(Math.min(4, availableParallelism()));
 
 export function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
   return turns.take(work);
@@ -85,7 +86,8 @@ async function* readPieces(
   const size = parts.reduce((sum, part) => sum + (Buffer.isBuffer(part) ? part.length : part.size), 0);
   const start = digest === undefined ? 0 : from;
   const length = Math.min(pieceBytes, Math.max(1, size - start));
-  const slots = Math.min(pieces, Math.ceil((size - start) / length));
+  const most = digest === undefined ? pieces.hashed : pieces.plain;
+  const slots = Math.min(most, Math.ceil((size - start) / length));
   const memory = new SharedArrayBuffer(length * slots);
   const tape = new Tape(parts, start);
   const hashes = digest === undefined ? new ContentHashes(memory, wanted) : undefined;
