@@ -514,6 +514,22 @@ def test_a_signal_under_load_of_all_kinds_loses_nothing(start: Any) -> None:
     assert not [event for event in service.events if event["event"] in ("internal_error", "server")]
 
 
+def test_after_a_stream_that_outlasts_the_signal_the_next_request_is_answered_too(start: Any) -> None:
+    """Its head came before the signal and said nothing of an end: the client may send on the same connection."""
+    service = start(STREAMING.replace("time.sleep(0.001)", "time.sleep(0.1)")).ready()
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=20)
+    connection.request("POST", "/v1/predict", b'{"pieces": 15}')
+    stream = connection.getresponse()
+    assert stream.getheader("connection") != "close"
+    service.process.send_signal(signal.SIGTERM)
+    assert stream.read().count(b'"number"') == 15
+    connection.request("GET", "/v1/model")
+    last = connection.getresponse()
+    assert (last.status, last.getheader("connection")) == (200, "close")
+    last.read()
+    assert service.process.wait(10) == 0
+
+
 def test_the_log_may_go_to_a_file_and_what_is_printed_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(SUM_MODEL)
     env = {**os.environ, "PYTHONPATH": str(PACKAGE), "MODELSHIP_PORT": "0", "PYTHONUNBUFFERED": "1"}

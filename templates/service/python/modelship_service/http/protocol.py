@@ -23,6 +23,8 @@ Headers = Sequence[tuple[bytes, bytes]]
 MAX_HEADERS = 100
 # How long what a refused client still sends is read: closing on it is a reset, which can take the answer with it.
 _LINGER_S = 2.0
+# How long a service that ends waits for the request that an answer's head has allowed.
+_PROMISE_S = 0.5
 # So many connections above the limit are told so; the others are closed without a word.
 _TOLD = 256
 # A client that closed both ways answers the first of a pair with a reset, on which the second fails; one that has only
@@ -51,6 +53,7 @@ class Connection(HttpToolsProtocol):
     _body_limit: int | None = None
     # When the last answer was sent, if no request has begun since.
     _idle_since: float | None = None
+    _promised = False
     # Since when the client has taken nothing of what is written to it.
     _stuck_since: float | None = None
     _probe: asyncio.TimerHandle | None = None
@@ -102,6 +105,22 @@ class Connection(HttpToolsProtocol):
             self.loop.call_soon(self._begin, self.pipeline.pop()[0])
         else:
             self._idle_since = self.loop.time()
+            if self._promised:
+                self._promised = False
+                self.loop.call_later(_PROMISE_S, self._close_idle)
+
+    def shutdown(self) -> None:
+        """As uvicorn's, but where the head of an answer, of a stream say, lets its client send another request, it may."""
+        if self._idle():
+            self.transport.close()
+        elif self.cycle.response_started and self.cycle.keep_alive:
+            self._promised = True
+        else:
+            self.cycle.keep_alive = False
+
+    def _close_idle(self) -> None:
+        if self._idle():
+            self.transport.close()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Not before all that has been read is parsed: then nearly every request is whole."""
