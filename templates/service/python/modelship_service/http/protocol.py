@@ -110,7 +110,7 @@ class Connection(HttpToolsProtocol):
                 self.loop.call_later(_PROMISE_S, self._close_idle)
 
     def shutdown(self) -> None:
-        """As uvicorn's, but where the head of an answer, of a stream say, lets its client send another request, it may."""
+        """As uvicorn's, but where an answer's head has let its client send another request, it may still do so."""
         if self._idle():
             self.transport.close()
         elif self.cycle.response_started and self.cycle.keep_alive:
